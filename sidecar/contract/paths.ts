@@ -1,0 +1,45 @@
+// Every path and environment name that the service, stage-in, the supervisor and the gate must agree on.
+
+/** Our own folder in every container of the pod. User paths below it are refused. */
+export const ROOT = "/.tes";
+/** Static sh, gate and busybox, copied here from the sidecar image; read-only in executors. */
+export const BIN = `${ROOT}/bin`;
+/** All step folders (stage-in, supervisor); an executor sees only its own, read-only, as STEP. */
+export const STEPS = `${ROOT}/steps`;
+export const STEP = `${ROOT}/step`;
+/** The work volume (stage-in, supervisor). */
+export const WORK = `${ROOT}/work`;
+/** Where a plan that is too large for the pod object is mounted from a Secret: the encoded plan. */
+export const PLAN_FILE = `${ROOT}/plan/plan`;
+
+/** Where the sidecar image carries what stage-in copies to BIN. */
+export const IMAGE_BIN = "/opt/tespod";
+/** The names in IMAGE_BIN and BIN. */
+export const SHELL = "sh";
+export const BUSYBOX = "busybox";
+export const GATE = "gate";
+
+/** Run by the kubelet right after the supervisor was started (postStart): ends when LAID_OUT is there. */
+export const AWAIT_LAYOUT = "await-layout";
+/** In STEPS, made last: bin, step folders and mounts are in place. */
+export const LAID_OUT = "laid-out";
+
+/** What a step folder holds: the step script, and FIFOs. The supervisor reads all but TURN, which it writes. */
+export const STEP_SCRIPT = "run";
+export const TURN_FIFO = "turn";
+export const REPORT_FIFO = "report";
+export const STDOUT_FIFO = "stdout";
+export const STDERR_FIFO = "stderr";
+
+export const stepFolder = (executor: number): string => `${STEPS}/${executor}`;
+
+/** Environment of stage-in and supervisor. The storage credentials (AWS_…) come beside these, from operator-named Secrets. */
+export const ENV_PLAN = "TESPOD_PLAN";
+/** Base URL of the service as seen from a pod; without it the journal alone carries the reports. */
+export const ENV_CALLBACK_URL = "TESPOD_CALLBACK_URL";
+/** Key of the report tokens, from a Secret; see token.ts. */
+export const ENV_REPORT_KEY = "TESPOD_REPORT_KEY";
+
+/** Path of the service that takes reports: a POST of journal lines (application/x-ndjson). */
+export const reportPath = (task: string, attempt: number): string =>
+  `/internal/tasks/${encodeURIComponent(task)}/attempts/${attempt}/reports`;

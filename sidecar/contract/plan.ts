@@ -1,0 +1,81 @@
+// TaskPlan: what the service asks a pod to do, as it travels in the pod (gzip + base64, see encodePlan).
+import * as v from "valibot";
+import { gunzip, gzip } from "./gzip.ts";
+
+const absolutePath = v.pipe(v.string(), v.startsWith("/"));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** One TES input. `content` (also the empty string without `url`) wins over `url` (TES 1.1, tesInput.content). */
+const planInput = v.strictObject({
+  path: absolutePath,
+  type: v.picklist(["FILE", "DIRECTORY"]),
+  url: v.optional(v.string()),
+  content: v.optional(v.string()),
+});
+
+/** One TES output. With wildcards in `path`, `pathPrefix` is what is cut from each match before it is appended to `url`. */
+const planOutput = v.strictObject({
+  path: absolutePath,
+  type: v.picklist(["FILE", "DIRECTORY"]),
+  url: v.string(),
+  pathPrefix: v.optional(absolutePath),
+});
+
+/** One TES executor, without its image: that stands in the pod spec. */
+const planExecutor = v.strictObject({
+  command: v.pipe(v.array(v.string()), v.minLength(1)),
+  env: v.record(v.string(), v.string()),
+  workdir: v.optional(absolutePath),
+  stdin: v.optional(absolutePath),
+  stdout: v.optional(absolutePath),
+  stderr: v.optional(absolutePath),
+  ignoreError: v.boolean(),
+});
+
+/**
+ * Where a path of the executors lies in the work volume: `folder` is its name directly below the task's folder of that
+ * volume. `file` marks a mount of one single file (a path in a system folder of the image, which a folder mount would hide).
+ */
+const planMount = v.strictObject({
+  path: absolutePath,
+  folder: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/)),
+  file: v.boolean(),
+});
+
+export const taskPlanSchema = v.strictObject({
+  version: v.literal(1),
+  task: v.string(),
+  attempt: v.pipe(count, v.minValue(1)),
+  /** Who lays out the volumes and stages the inputs: the init container, or the supervisor while the gates wait. */
+  staging: v.picklist(["init", "supervisor"]),
+  /** The task's folder below WORK: "" if the volume is the task's own, a name if many tasks share one claim. */
+  workFolder: v.pipe(v.string(), v.regex(/^[a-z0-9-]*$/)),
+  inputs: v.array(planInput),
+  outputs: v.array(planOutput),
+  executors: v.pipe(v.array(planExecutor), v.minLength(1)),
+  mounts: v.array(planMount),
+  /** How much of each stdout and stderr is kept in the task's log: the first and the last bytes. */
+  logHeadBytes: count,
+  logTailBytes: count,
+  /** A declared output that is missing fails the task; otherwise it is noted. */
+  strictOutputs: v.optional(v.boolean()),
+});
+
+export type TaskPlan = v.InferOutput<typeof taskPlanSchema>;
+export type PlanInput = v.InferOutput<typeof planInput>;
+export type PlanOutput = v.InferOutput<typeof planOutput>;
+export type PlanExecutor = v.InferOutput<typeof planExecutor>;
+export type PlanMount = v.InferOutput<typeof planMount>;
+
+/** The plan as base64 of gzip of JSON. */
+export const encodePlan = (plan: TaskPlan): string =>
+  Buffer.from(gzip(JSON.stringify(plan))).toString("base64");
+
+/** The inverse of encodePlan. Throws on anything that is not exactly a plan of this version, naming the path of the fault. */
+export function decodePlan(encoded: string): TaskPlan {
+  const json: unknown = JSON.parse(new TextDecoder().decode(gunzip(Buffer.from(encoded, "base64"))));
+  const result = v.safeParse(taskPlanSchema, json);
+  if (result.success) return result.output;
+  const faults = result.issues.map((issue) => `${v.getDotPath(issue) ?? "plan"}: ${issue.message}`);
+  throw new TypeError(`Cannot read the task plan: ${faults.join("; ")}`);
+}

@@ -1,0 +1,65 @@
+// Report: one event a pod tells the service, as a line of JSON in its journal (its stdout) and in a POST.
+import * as v from "valibot";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.string(), v.isoTimestamp());
+
+/** Who speaks. Sequence numbers count from 1 for each of the two. */
+const source = v.picklist(["stage-in", "supervisor"]);
+export type ReportSource = v.InferOutput<typeof source>;
+
+const uploadedFile = v.strictObject({ path: v.string(), url: v.string(), sizeBytes: count });
+export type UploadedFile = v.InferOutput<typeof uploadedFile>;
+
+/** How the pod's work ended. "interrupted": it was told to stop (SIGTERM) before its end; the cause is for the service to find. */
+const outcome = v.picklist(["complete", "executor-error", "system-error", "interrupted"]);
+export type Outcome = v.InferOutput<typeof outcome>;
+
+const event = v.variant("type", [
+  /** A line for the task's system_logs: one clear fact. */
+  v.strictObject({ type: v.literal("note"), message: v.string() }),
+  /** All inputs are in place. */
+  v.strictObject({ type: v.literal("staged"), files: count, bytes: count, milliseconds: count }),
+  /** The executor's command was released: the task is RUNNING. */
+  v.strictObject({ type: v.literal("executor-started"), executor: count }),
+  /** The executor is over. Output that exceeds the plan's bounds has its middle cut. */
+  v.strictObject({
+    type: v.literal("executor-ended"),
+    executor: count,
+    startTime: time,
+    endTime: time,
+    exitCode: v.pipe(v.number(), v.integer()),
+    stdout: v.string(),
+    stderr: v.string(),
+  }),
+  /** Some files were uploaded. A long list comes as several such events. */
+  v.strictObject({ type: v.literal("uploaded"), outputs: v.array(uploadedFile) }),
+  /** The last event of its source. A "finished" of stage-in is only sent if it failed. */
+  v.strictObject({ type: v.literal("finished"), outcome, message: v.optional(v.string()) }),
+]);
+export type ReportEvent = v.InferOutput<typeof event>;
+
+export const reportSchema = v.strictObject({
+  version: v.literal(1),
+  source,
+  sequence: v.pipe(count, v.minValue(1)),
+  time,
+  event,
+});
+export type Report = v.InferOutput<typeof reportSchema>;
+
+/** One journal line back to a Report, or undefined if the line is not one (a crash's stack trace, a half-written line). */
+export function parseReport(line: string): Report | undefined {
+  try {
+    const result = v.safeParse(reportSchema, JSON.parse(line));
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined; // not JSON: the journal shares stdout with whatever the runtime prints when it dies
+  }
+}
+
+/** What the service answers to a POST of reports: the last sequence it holds of this source, and whether to stop. */
+export const reportAnswerSchema = v.object({ acknowledged: count, cancel: v.boolean() });
+
+/** What the supervisor leaves as its termination message (a Kubernetes limit: 4 KiB a container, 12 KiB a pod). */
+export const terminationSchema = v.strictObject({ outcome, lastSequence: count });

@@ -1,0 +1,81 @@
+// Drivers: which storage serves which URL scheme. A driver is loaded when the first URL of its scheme is met.
+import { claimOf } from "./s3-url.ts";
+import { type Storage, StorageError, type StorageSettings, storageError } from "./storage.ts";
+import { publicUrl, schemeOf } from "./url.ts";
+
+type OpenDriver = (settings: StorageSettings, signal: AbortSignal) => Promise<Storage>;
+
+const http: OpenDriver = async (settings, signal) =>
+  (await import("./http.ts")).httpStorage(settings, signal);
+
+const ftp: OpenDriver = async (settings, signal) => (await import("./ftp.ts")).ftpStorage(settings, signal);
+
+const drivers: Readonly<Record<string, OpenDriver>> = {
+  s3: async (settings, signal) => (await import("./s3.ts")).s3Storage(settings, signal),
+  http,
+  https: http,
+  ftp,
+  ftps: ftp,
+};
+
+export type StorageOf = (url: string) => Promise<Storage>;
+
+/** Gives each URL its storage, one for all URLs of a scheme. An unknown scheme is a permanent StorageError. */
+export function openDrivers(settings: StorageSettings, signal: AbortSignal): StorageOf {
+  const opened = new Map<string, Promise<Storage>>();
+  const schemeFor = (url: string): string | undefined =>
+    claimOf(url, settings.s3Places) === undefined ? schemeOf(url) : "s3";
+  // Async, so that a fault in the settings is a rejection.
+  return async (url) => {
+    const scheme = schemeFor(url);
+    const open = scheme === undefined ? undefined : drivers[scheme];
+    if (scheme === undefined || !open) throw unsupported(url);
+    let storage = opened.get(scheme);
+    if (!storage) {
+      storage = open(settings, signal).then((driver) => failingWell(driver, settings, signal));
+      opened.set(scheme, storage);
+    }
+    return await storage;
+  };
+}
+
+/** Whoever needs more files of one folder is better served by an archive. */
+const LISTED_FILES_MAX = 1_000_000;
+
+/** Makes every failure what Storage promises: the signal's reason after an abort, a StorageError otherwise. Bounds listings. */
+function failingWell(
+  driver: Storage,
+  { listedFilesMax = LISTED_FILES_MAX }: StorageSettings,
+  signal: AbortSignal,
+): Storage {
+  const failure = (error: unknown): unknown => (signal.aborted ? signal.reason : storageError(error));
+  const translate = <Value>(result: Promise<Value>): Promise<Value> =>
+    result.catch((error: unknown) => Promise.reject(failure(error)));
+  return {
+    async *list(url) {
+      try {
+        let files = 0;
+        for await (const listed of driver.list(url)) {
+          files += 1;
+          if (files > listedFilesMax)
+            throw new StorageError("permanent", `there are more than ${listedFilesMax} files`);
+          yield listed;
+        }
+      } catch (error) {
+        throw failure(error);
+      }
+    },
+    download: (url, receiver) => translate(driver.download(url, receiver)),
+    upload: (file, sizeBytes, url) => translate(driver.upload(file, sizeBytes, url)),
+  };
+}
+
+const unsupported = (url: string): StorageError => {
+  const known = Object.keys(drivers).join(", ");
+  const scheme = schemeOf(url);
+  const what = scheme === undefined ? "a URL without a scheme" : `the scheme ${scheme}`;
+  return new StorageError(
+    "permanent",
+    `Cannot use "${publicUrl(url)}": ${what} is not supported (${known} are)`,
+  );
+};

@@ -1,0 +1,58 @@
+// Filer: stages a task's inputs and uploads its outputs.
+import type { PlanInput, TaskPlan } from "../contract/plan.ts";
+import type { Report } from "../report/reporter.ts";
+import type { Roots } from "../roots.ts";
+import type { UrlInput } from "./inputs.ts";
+import { mustPlace, taskFolder } from "./mounts.ts";
+import { writeContent } from "./staged-file.ts";
+import type { StorageSettings } from "./storage.ts";
+import { contentOf } from "./transfer.ts";
+
+export interface FilerContext {
+  plan: TaskPlan;
+  roots: Roots;
+  storage: StorageSettings;
+  signal: AbortSignal;
+}
+
+/** What staging brought, for the "staged" event. */
+export interface Staged {
+  files: number;
+  bytes: number;
+  milliseconds: number;
+}
+
+/**
+ * Brings all inputs into the work volume; later ones replace earlier ones of the same path. Wants umask 0. Throws the first
+ * failure, naming URL and path.
+ */
+export async function stageInputs(context: FilerContext): Promise<Staged> {
+  const start = performance.now();
+  const { plan, roots } = context;
+  const folder = taskFolder(roots.work, plan);
+  const staged = { files: 0, bytes: 0 };
+  for (const input of plan.inputs) {
+    const content = contentOf(input);
+    if (content === undefined) continue;
+    staged.bytes += writeContent(mustPlace(input.path, plan.mounts, folder), content);
+    staged.files += 1;
+  }
+  const rest = plan.inputs.filter(isFromUrl);
+  if (rest.length > 0) {
+    // Loaded only now: a task without downloads starts some milliseconds earlier.
+    const { downloadInputs } = await import("./inputs.ts");
+    const downloaded = await downloadInputs(rest, context);
+    staged.files += downloaded.files;
+    staged.bytes += downloaded.bytes;
+  }
+  return { ...staged, milliseconds: Math.round(performance.now() - start) };
+}
+
+const isFromUrl = (input: PlanInput): input is UrlInput => contentOf(input) === undefined;
+
+/** As outputs.ts, which is loaded only when there is something to upload. */
+export async function uploadOutputs(context: FilerContext & { report: Report }): Promise<void> {
+  if (context.plan.outputs.length === 0) return;
+  const outputs = await import("./outputs.ts");
+  await outputs.uploadOutputs(context);
+}

@@ -1,0 +1,34 @@
+// FTP storage: files and folders of an FTP server, over passive connections.
+import { randomUUID } from "node:crypto";
+import { listFtp } from "./ftp-list.ts";
+import { ftpPool } from "./ftp-pool.ts";
+import { receiveFtp } from "./ftp-receive.ts";
+import { GRACE_MILLISECONDS, sendFtp } from "./ftp-send.ts";
+import { parseFtpUrl, pathOn } from "./ftp-url.ts";
+import type { Storage, StorageSettings } from "./storage.ts";
+
+export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Storage {
+  const pool = ftpPool(settings, signal);
+  const uploads = { pool, signal, own: randomUUID() };
+  return {
+    async *list(url) {
+      const target = parseFtpUrl(url);
+      yield* listFtp((work) =>
+        pool.use({ target, onMissing: "not-found" }, (connection) =>
+          work(connection, pathOn(connection, target)),
+        ),
+      );
+    },
+    async download(url, receiver) {
+      const target = parseFtpUrl(url);
+      return await pool.use({ target, onMissing: "not-found" }, (connection) =>
+        receiveFtp(connection.client, pathOn(connection, target), receiver),
+      );
+    },
+    async upload(file, sizeBytes, url) {
+      const target = parseFtpUrl(url);
+      const use = { target, onMissing: "permanent", graceMilliseconds: GRACE_MILLISECONDS } as const;
+      await pool.use(use, (connection) => sendFtp({ file, sizeBytes, target }, connection, uploads));
+    },
+  };
+}

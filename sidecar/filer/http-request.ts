@@ -1,0 +1,108 @@
+// HTTP request: one request, its redirects followed, by the runtime's fetch.
+import { asStored } from "./body.ts";
+import { StorageError, type StorageSettings } from "./storage.ts";
+
+const REDIRECTS_MAX = 10;
+
+export interface HttpRequest {
+  method: "GET" | "HEAD" | "PUT";
+  url: string;
+  headers: Record<string, string>;
+  body?: Blob;
+  signal: AbortSignal;
+}
+
+type HostSettings = Pick<StorageSettings, "webHosts" | "loginOn">;
+
+/** The last answer. What authorises the request goes to nobody but the host that it is for. */
+export async function sendHttp(request: HttpRequest, settings: HostSettings): Promise<Response> {
+  const first = target(request.url);
+  let hop: Hop = { ...first, origin: new URL(first.url).origin, wasSecure: false };
+  for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
+    const response = await sendOnce(request, hop, settings);
+    const next = redirectOf(response, hop.url);
+    if (!next) return response;
+    await response.body?.cancel();
+    if (request.method === "PUT" && response.status < 307) {
+      throw new StorageError("permanent", `the server redirects with ${response.status} what is sent to it`);
+    }
+    const stays = next.origin === hop.origin;
+    hop = {
+      url: next.href,
+      origin: next.origin,
+      headers: stays ? hop.headers : {},
+      wasSecure: hop.wasSecure || hop.url.startsWith("https:"),
+    };
+  }
+  throw new StorageError("permanent", `more than ${REDIRECTS_MAX} redirects`);
+}
+
+interface Hop {
+  url: string;
+  origin: string;
+  /** The login that the task's own URL brought, as long as it is the same server. */
+  headers: Record<string, string>;
+  wasSecure: boolean;
+}
+
+async function sendOnce(request: HttpRequest, hop: Hop, settings: HostSettings): Promise<Response> {
+  const { headers, ca } = hostOf(hop.url, settings);
+  // Who was known over TLS is not to be known in the open.
+  const known = hop.wasSecure && !hop.url.startsWith("https:") ? {} : headers;
+  return await fetch(hop.url, {
+    ...asStored,
+    method: request.method,
+    headers: { ...known, ...hop.headers, ...request.headers },
+    signal: request.signal,
+    redirect: "manual",
+    ...(request.body ? { body: request.body } : {}),
+    ...(ca === undefined ? {} : { tls: { ca } }),
+  });
+}
+
+/** As whom a host is asked, and which authority of its own is trusted there. */
+function hostOf(
+  url: string,
+  { webHosts, loginOn }: HostSettings,
+): { headers: Record<string, string>; ca: string | undefined } {
+  const { host, hostname, protocol } = new URL(url);
+  const known = webHosts?.().find((each) => {
+    const name = each.host.toLowerCase();
+    return name === host || name === hostname || (name.startsWith("*.") && hostname.endsWith(name.slice(1)));
+  });
+  if (known && (known.plain || protocol === "https:")) {
+    if (known.bearer !== undefined)
+      return { headers: { authorization: `Bearer ${known.bearer}` }, ca: known.ca };
+    if (known.login) return { headers: basic(known.login.user, known.login.password), ca: known.ca };
+  }
+  const login = loginOn?.(hostname);
+  return { headers: login ? basic(login.login, login.password) : {}, ca: known?.ca };
+}
+
+const basic = (user: string, password: string): Record<string, string> => ({
+  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`,
+});
+
+function redirectOf({ status, headers }: Response, from: string): URL | undefined {
+  const location = headers.get("location");
+  if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
+  if (!URL.canParse(location, from)) throw new StorageError("permanent", "the server redirects to no URL");
+  const next = new URL(location, from);
+  if (!/^https?:$/.test(next.protocol)) {
+    throw new StorageError("permanent", `the server redirects to ${next.protocol}`);
+  }
+  next.username = "";
+  next.password = "";
+  return next;
+}
+
+/** fetch refuses a URL with a user in it; such a user is meant for basic authentication (RFC 7617). */
+function target(text: string): { url: string; headers: Record<string, string> } {
+  if (!URL.canParse(text)) throw new StorageError("permanent", "it is no URL");
+  const url = new URL(text);
+  if (url.username === "" && url.password === "") return { url: url.href, headers: {} };
+  const headers = basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  url.username = "";
+  url.password = "";
+  return { url: url.href, headers };
+}

@@ -1,0 +1,112 @@
+// Inputs: brings what a task declares as its inputs into the work volume.
+import PQueue from "p-queue";
+import type { PlanInput } from "../contract/plan.ts";
+import { openDrivers, type StorageOf } from "./drivers.ts";
+import type { FilerContext } from "./filer.ts";
+import { mustPlace, type Place, taskFolder } from "./mounts.ts";
+import { retry } from "./retry.ts";
+import { makeFolder, writeWhole } from "./staged-file.ts";
+import { type Receiver, type RetryPauses, StorageError, storageError } from "./storage.ts";
+import { type Download, downloadOf } from "./transfer.ts";
+import { publicUrl } from "./url.ts";
+
+const DOWNLOADS_AT_ONCE = 8;
+/** Listings are read no further ahead than this. */
+const DOWNLOADS_WAITING_MAX = 64;
+
+export type UrlInput = PlanInput & { url: string };
+
+interface Stage {
+  place(path: string): Place;
+  storageOf: StorageOf;
+  signal: AbortSignal;
+  pauses: RetryPauses | undefined;
+  /** Ends all other downloads: one missing input fails the task. */
+  stop: AbortController;
+  queue: PQueue;
+  done: { files: number; bytes: number };
+}
+
+/** Downloads the inputs, some at a time, and tells how much it was. Throws the first failure, by then all others are ended. */
+export async function downloadInputs(
+  inputs: readonly UrlInput[],
+  { plan, roots, storage, signal }: FilerContext,
+): Promise<{ files: number; bytes: number }> {
+  const stop = new AbortController();
+  const limit = AbortSignal.any([signal, stop.signal]);
+  const folder = taskFolder(roots.work, plan);
+  const stage: Stage = {
+    place: (path) => mustPlace(path, plan.mounts, folder),
+    storageOf: openDrivers(storage, limit),
+    signal: limit,
+    pauses: storage.retry,
+    stop,
+    queue: new PQueue({ concurrency: DOWNLOADS_AT_ONCE }),
+    done: { files: 0, bytes: 0 },
+  };
+  for (const input of inputs) await addInput(input, stage).catch((error) => stop.abort(error));
+  await stage.queue.onIdle();
+  limit.throwIfAborted();
+  return stage.done;
+}
+
+async function addInput(input: UrlInput, stage: Stage): Promise<void> {
+  if (stage.signal.aborted) return;
+  if (input.type === "DIRECTORY") await addFolder(input, stage);
+  else await add(input, stage, () => downloadFileOrFolder(input, stage));
+}
+
+async function add(input: UrlInput, stage: Stage, download: () => Promise<void>): Promise<void> {
+  await stage.queue.onSizeLessThan(DOWNLOADS_WAITING_MAX);
+  stage.queue
+    .add(download)
+    .catch((error: unknown) => stage.stop.abort(stage.signal.aborted ? error : cannotStage(input, error)));
+}
+
+const cannotStage = ({ url, path }: UrlInput, error: unknown): Error =>
+  new Error(`Cannot stage "${publicUrl(url)}" as "${path}"`, { cause: error });
+
+/** Clients declare a folder as FILE when they do not know better; what is in storage decides. */
+async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void> {
+  try {
+    await downloadFile({ path: input.path, url: input.url }, stage);
+  } catch (error) {
+    if (storageError(error).kind !== "not-found" || !/^(s3|ftps?):/i.test(input.url)) throw error;
+    let files = 0;
+    // One after the other: this download holds its place in the queue already.
+    for await (const listed of (await stage.storageOf(input.url)).list(input.url)) {
+      await downloadFile(downloadOf(input, listed), stage);
+      files += 1;
+    }
+    if (files === 0) throw error;
+  }
+}
+
+async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
+  try {
+    const storage = await stage.storageOf(input.url);
+    let files = 0;
+    makeFolder(stage.place(input.path).local);
+    for await (const listed of storage.list(input.url)) {
+      stage.signal.throwIfAborted();
+      files += 1;
+      await add(input, stage, () => downloadFile(downloadOf(input, listed), stage));
+    }
+    if (files === 0) throw new StorageError("not-found", "there is nothing below it");
+  } catch (error) {
+    stage.signal.throwIfAborted();
+    throw cannotStage(input, error);
+  }
+}
+
+async function downloadFile({ path, url }: Download, stage: Stage): Promise<void> {
+  const place = stage.place(path);
+  if (url === undefined) return makeFolder(place.local);
+  const storage = await stage.storageOf(url);
+  const bytes = await writeWhole(place, (file) => {
+    const receiver: Receiver = { file };
+    return retry(() => storage.download(url, receiver), { ...stage.pauses, signal: stage.signal });
+  });
+  stage.done.bytes += bytes;
+  stage.done.files += 1;
+}

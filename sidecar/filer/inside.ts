@@ -1,0 +1,58 @@
+// Inside: follows the links that a task left, as far as they stay within the task's own files.
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
+import type { PlanMount } from "../contract/plan.ts";
+import { type Place, placeOf, segments } from "./mounts.ts";
+
+/** The links that Linux itself would follow in one path. */
+const LINKS_MAX = 40;
+
+/** Where a container path leads once all links are followed. */
+export interface Inside extends Place {
+  path: string;
+}
+
+/**
+ * Follows a container path as the executors would. The sidecar sees other files under the same names than they do, its own
+ * environment with the storage keys among them, so every link is read here and none is left to the kernel.
+ * Throws RangeError if it leads out of the mounts, and as lstat does if something is missing.
+ */
+export async function followInside(
+  path: string,
+  mounts: readonly PlanMount[],
+  folder: string,
+): Promise<Inside> {
+  const outside = () => new RangeError(`Cannot use "${path}": it leads outside the task's files`);
+  const done: string[] = [];
+  let ahead = segments(path);
+  let links = 0;
+  for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
+    if (name === "..") {
+      done.pop();
+      continue;
+    }
+    done.push(name);
+    const place = placeOf(`/${done.join("/")}`, mounts, folder);
+    // Above the mounts lies the image, which is not to be seen from here.
+    if (!place) continue;
+    if (!(await lstat(place.local)).isSymbolicLink()) continue;
+    links += 1;
+    if (links > LINKS_MAX) throw new RangeError(`Cannot use "${path}": too many links`);
+    const target = await readlink(place.local);
+    done.pop();
+    if (target.startsWith("/")) done.length = 0;
+    ahead = [...segments(target), ...ahead];
+  }
+  const real = `/${done.join("/")}`;
+  const place = placeOf(real, mounts, folder);
+  if (!place) throw outside();
+  return { ...place, path: real };
+}
+
+/** Opens a followed path for reading. Throws if it is not, or no longer, a regular file: a FIFO would block for ever. */
+export async function openInside({ path, local }: Inside): Promise<FileHandle> {
+  const file = await open(local, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new RangeError(`Cannot read "${path}": it is not a regular file`);
+}

@@ -1,0 +1,146 @@
+// Outputs: brings what a task declares as its outputs from the work volume into storage.
+import { realpath } from "node:fs/promises";
+import PQueue from "p-queue";
+import type { PlanOutput } from "../contract/plan.ts";
+import type { UploadedFile } from "../contract/report.ts";
+import { reasonOf } from "../reason.ts";
+import type { Report } from "../report/reporter.ts";
+import { openDrivers, type StorageOf } from "./drivers.ts";
+import type { FilerContext } from "./filer.ts";
+import { openInside } from "./inside.ts";
+import { taskFolder } from "./mounts.ts";
+import { retry } from "./retry.ts";
+import type { RetryPauses } from "./storage.ts";
+import { searchOf, uploadUrl } from "./transfer.ts";
+import { filesAt, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
+import { publicUrl } from "./url.ts";
+
+const UPLOADS_AT_ONCE = 8;
+/** Folders are read no further ahead than this. */
+const UPLOADS_WAITING_MAX = 64;
+/** With so many failures the rest is not tried any more. */
+const FAULTS_MAX = 10;
+/** Files named in one report. */
+const REPORTED_FILES_MAX = 200;
+/** Notes about what is missing or left out. */
+const NOTES_MAX = 50;
+
+interface Delivery {
+  tree: Tree;
+  storageOf: StorageOf;
+  signal: AbortSignal;
+  pauses: RetryPauses | undefined;
+  queue: PQueue;
+  faults: Error[];
+  /** Of the declared outputs, those that are not there. */
+  missing: string[];
+  note(message: string): void;
+  uploaded(file: UploadedFile): void;
+}
+
+/**
+ * Uploads every declared output that is there. What is missing is noted, and an error only if the plan is strict. If some cannot
+ * be uploaded, the others are all the same; then the first failure is thrown.
+ */
+export async function uploadOutputs({
+  plan,
+  roots,
+  storage,
+  signal,
+  report,
+}: FilerContext & { report: Report }): Promise<void> {
+  const { note, flushNotes } = boundedNotes(report);
+  let batch: UploadedFile[] = [];
+  const flush = (): void => {
+    if (batch.length > 0) report({ type: "uploaded", outputs: batch });
+    batch = [];
+  };
+  const delivery: Delivery = {
+    tree: {
+      mounts: plan.mounts,
+      folder: await realpath(taskFolder(roots.work, plan)),
+      skipped: (path, reason) => note(`"${path}" is not uploaded: ${reason}`),
+    },
+    storageOf: openDrivers(storage, signal),
+    signal,
+    pauses: storage.retry,
+    queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
+    faults: [],
+    missing: [],
+    note,
+    uploaded: (file) => {
+      batch.push(file);
+      if (batch.length >= REPORTED_FILES_MAX) flush();
+    },
+  };
+  for (const output of plan.outputs) await addOutput(output, delivery);
+  await delivery.queue.onIdle();
+  flush();
+  flushNotes();
+  signal.throwIfAborted();
+  const [first] = delivery.faults;
+  if (first) throw first;
+  const [missing] = delivery.missing;
+  if (plan.strictOutputs && missing !== undefined) throw new Error(`Output "${missing}" is missing`);
+}
+
+function boundedNotes(report: Report): { note(message: string): void; flushNotes(): void } {
+  let count = 0;
+  return {
+    note: (message) => {
+      count += 1;
+      if (count <= NOTES_MAX) report({ type: "note", message });
+    },
+    flushNotes: () => {
+      if (count > NOTES_MAX) report({ type: "note", message: `${count - NOTES_MAX} more notes like these` });
+    },
+  };
+}
+
+async function addOutput(output: PlanOutput, delivery: Delivery): Promise<void> {
+  const { folder, patterns } = searchOf(output);
+  try {
+    const found = patterns.length === 0 ? [folder] : await matchingPaths(folder, patterns, delivery.tree);
+    for (const path of found) await addFiles(output, path, delivery);
+  } catch (error) {
+    delivery.signal.throwIfAborted();
+    delivery.faults.push(cannotUpload(output.path, output.url, error));
+  }
+}
+
+async function addFiles(output: PlanOutput, found: string, delivery: Delivery): Promise<void> {
+  try {
+    for await (const file of filesAt(found, delivery.tree)) {
+      if (delivery.faults.length >= FAULTS_MAX) return;
+      delivery.signal.throwIfAborted();
+      await delivery.queue.onSizeLessThan(UPLOADS_WAITING_MAX);
+      const url = uploadUrl(output, found, file.path);
+      delivery.queue
+        .add(() => uploadFile(file, url, delivery))
+        .catch((error: unknown) => {
+          delivery.faults.push(cannotUpload(file.path, url, error));
+        });
+    }
+  } catch (error) {
+    if (isMissing(error)) {
+      delivery.missing.push(output.path);
+      delivery.note(`Output "${output.path}" does not exist`);
+    } else if (error instanceof RangeError)
+      delivery.note(`Output "${output.path}" is not uploaded: ${reasonOf(error)}`);
+    else throw error;
+  }
+}
+
+const cannotUpload = (path: string, url: string, error: unknown): Error =>
+  new Error(`Cannot upload "${path}" to "${publicUrl(url)}"`, { cause: error });
+
+async function uploadFile(file: TaskFile, url: string, delivery: Delivery): Promise<void> {
+  if (delivery.faults.length >= FAULTS_MAX) return;
+  const storage = await delivery.storageOf(url);
+  // Held open, so that what is sent is the very file that was looked at.
+  await using open = await openInside(file.real);
+  const { size } = await open.stat();
+  const { signal, pauses } = delivery;
+  await retry(() => storage.upload(`/proc/self/fd/${open.fd}`, size, url), { ...pauses, signal });
+  delivery.uploaded({ path: file.path, url: publicUrl(url), sizeBytes: size });
+}

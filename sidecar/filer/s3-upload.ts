@@ -1,0 +1,158 @@
+// S3 upload: a file becomes an object, in one piece or in parts, each checked by the server.
+import PQueue from "p-queue";
+import { fileBody, mustHold } from "./body.ts";
+import { checksumIn, checksumOf, joinCrc32 } from "./checksum.ts";
+import { type Patience, whilePatient } from "./patience.ts";
+import { retry } from "./retry.ts";
+import type { S3Client, S3Part } from "./s3-client.ts";
+import type { S3Endpoint } from "./s3-endpoints.ts";
+import { isS3Code, s3Failure } from "./s3-error.ts";
+import { PART_BYTES, partBytesFor } from "./s3-parts.ts";
+import type { S3Object } from "./s3-url.ts";
+import { type RetryPauses, StorageError, storageError } from "./storage.ts";
+
+const PARTS_AT_ONCE = 4;
+
+interface Upload extends S3Endpoint {
+  file: string;
+  sizeBytes: number;
+  object: S3Object;
+  signal: AbortSignal;
+  patience: Patience;
+  pauses: RetryPauses | undefined;
+}
+
+/** Nothing is visible before all of it is stored. Parts are tried again one by one, a single piece is not. */
+export async function uploadObject(upload: Upload): Promise<void> {
+  const { sizeBytes, partBytes = PART_BYTES, uploadHeaders: headers } = upload;
+  if (sizeBytes > partBytes) await uploadInParts(upload);
+  else await put({ ...upload, query: {}, headers }, { start: 0, end: sizeBytes });
+}
+
+interface Put extends Upload {
+  query: Record<string, string>;
+  headers: Record<string, string>;
+}
+
+/** Sends some bytes of the file, with their checksum, which the server compares; if it does not know how to, its ETag is. */
+async function put(upload: Put, range: { start: number; end: number }): Promise<S3Part> {
+  const { client, file, object, query, signal, patience } = upload;
+  const bytes = range.end - range.start;
+  const body = await fileBody(file, range.start, range.end);
+  const { value: crc32 } = await checksumOf(file, "crc32", range, signal);
+  const headers = { ...upload.headers, "x-amz-checksum-crc32": crc32 };
+  return await whilePatient({ signal, patience, bytes }, async (limit) => {
+    const response = await client.send({ method: "PUT", object, query, headers, body, signal: limit });
+    if (!response.ok) throw await s3Failure(response);
+    await response.arrayBuffer();
+    const seen = checksumIn(response.headers, upload.etagIsMd5);
+    const right = seen?.algorithm === "md5" ? (await checksumOf(file, "md5", range, limit)).value : crc32;
+    if (seen && (seen.algorithm === "md5" || seen.algorithm === "crc32") && seen.value !== right) {
+      throw new StorageError(
+        "transient",
+        `the ${seen.algorithm} of what is stored is ${seen.value} and not ${right}`,
+      );
+    }
+    return { etag: response.headers.get("etag") ?? "", crc32, bytes };
+  });
+}
+
+/** Nothing is visible before the last step. On failure the parts are removed, as far as the server still listens. */
+async function uploadInParts(upload: Upload): Promise<void> {
+  const { client, file, object, signal, pauses, sizeBytes } = upload;
+  const partBytes = partBytesFor(sizeBytes, upload.partBytes ?? PART_BYTES);
+  const id = await begin(upload);
+  const stop = new AbortController();
+  const limit = AbortSignal.any([signal, stop.signal]);
+  const queue = new PQueue({ concurrency: PARTS_AT_ONCE });
+  const sendPart = (index: number): Promise<S3Part> =>
+    put(
+      { ...upload, headers: {}, query: { partNumber: String(index + 1), uploadId: id }, signal: limit },
+      { start: index * partBytes, end: Math.min((index + 1) * partBytes, sizeBytes) },
+    );
+  try {
+    const parts = await Promise.all(
+      Array.from({ length: Math.ceil(sizeBytes / partBytes) }, (_, index) =>
+        queue.add(() => retry(() => sendPart(index), { ...pauses, signal: limit })),
+      ),
+    );
+    mustHold(file, sizeBytes);
+    await complete(upload, id, parts);
+  } catch (error) {
+    stop.abort(error);
+    await queue.onIdle();
+    await remove(client, object, id, signal);
+    throw error;
+  }
+}
+
+/** If the answer is lost, nobody knows the upload that was begun; so what it may have left is removed before the next attempt. */
+function begin(upload: Upload): Promise<string> {
+  const { client, object, signal, pauses, uploadHeaders } = upload;
+  const headers = {
+    ...uploadHeaders,
+    "x-amz-checksum-algorithm": "CRC32",
+    "x-amz-checksum-type": "FULL_OBJECT",
+  };
+  const since = new Date(Date.now() - CLOCKS_APART_MILLISECONDS);
+  return retry(
+    async () => {
+      try {
+        return await client.beginUpload(object, headers);
+      } catch (error) {
+        if (storageError(error).kind === "transient") await removeLost(upload, since);
+        throw error;
+      }
+    },
+    { ...pauses, signal },
+  );
+}
+
+/** The server's clock may be another one. */
+const CLOCKS_APART_MILLISECONDS = 2000;
+
+async function removeLost({ client, object, signal }: Upload, since: Date): Promise<void> {
+  await insist(signal, async (limit) => {
+    for (const lost of await client.emptyUploads(object, since, limit)) {
+      await client.abortUpload(object, lost, limit);
+    }
+  });
+}
+
+async function complete(upload: Upload, id: string, parts: readonly S3Part[]): Promise<void> {
+  const { client, object, signal, pauses, sizeBytes } = upload;
+  const crc32 = joinCrc32(parts.map((part) => ({ value: part.crc32, bytes: part.bytes })));
+  let attempts = 0;
+  await retry(
+    async () => {
+      attempts += 1;
+      try {
+        await client.completeUpload(object, id, { parts, crc32 });
+      } catch (error) {
+        // The answer to an earlier attempt was lost: what is there now tells whether it was done.
+        if (attempts === 1 || !isS3Code(error, "NoSuchUpload")) throw error;
+      }
+    },
+    { ...pauses, signal },
+  );
+  const stored = await retry(() => client.look(object), { ...pauses, signal });
+  const size = Number(stored.get("content-length"));
+  if (size !== sizeBytes) throw new StorageError("transient", `${size} of ${sizeBytes} bytes were stored`);
+  const seen = checksumIn(stored, false);
+  if (seen?.algorithm === "crc32" && seen.value !== crc32) {
+    throw new StorageError("transient", `the crc32 of what is stored is ${seen.value} and not ${crc32}`);
+  }
+}
+
+const remove = (client: S3Client, object: S3Object, upload: string, signal: AbortSignal): Promise<void> =>
+  insist(signal, (limit) => client.abortUpload(object, upload, limit));
+
+/** A task that is cancelled has five seconds until it is killed. */
+const INSIST_MILLISECONDS_MAX = { cancelled: 2000, failed: 20_000 };
+
+/** Tries to remove what was begun, also after the abort of everything else. The error at hand is the one to tell. */
+async function insist(signal: AbortSignal, operation: (limit: AbortSignal) => Promise<void>): Promise<void> {
+  const limit = AbortSignal.timeout(INSIST_MILLISECONDS_MAX[signal.aborted ? "cancelled" : "failed"]);
+  const pauses = { attempts: 6, firstPauseMilliseconds: 50, lastPauseMilliseconds: 5000 };
+  await retry(() => operation(limit), { ...pauses, signal: limit }).catch(() => undefined);
+}

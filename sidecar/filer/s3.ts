@@ -1,0 +1,85 @@
+// S3 storage: objects of one endpoint or many, each byte checked on its way where the server can.
+import { defaultPatience, type Patience } from "./patience.ts";
+import { type ReceiveRequest, receive } from "./receive.ts";
+import { retry } from "./retry.ts";
+import { type S3Endpoint, s3Locator } from "./s3-endpoints.ts";
+import { s3Failure } from "./s3-error.ts";
+import { uploadObject } from "./s3-upload.ts";
+import type { S3Object } from "./s3-url.ts";
+import {
+  type Listed,
+  type RetryPauses,
+  type Storage,
+  StorageError,
+  type StorageSettings,
+} from "./storage.ts";
+
+export function s3Storage(settings: StorageSettings, signal: AbortSignal): Storage {
+  const patience = settings.patience ?? defaultPatience;
+  const context: S3Context = { signal, patience, pauses: settings.retry };
+  const locate = s3Locator(settings, context);
+  return {
+    async *list(url) {
+      const { object, endpoint } = locate(url);
+      yield* listFolder(endpoint, object, context);
+    },
+    async download(url, receiver) {
+      const { object, endpoint } = locate(url);
+      return await receive(requestOf(endpoint, object, context), receiver);
+    },
+    async upload(file, sizeBytes, url) {
+      const { object, endpoint } = locate(url);
+      await uploadObject({ file, sizeBytes, object, ...endpoint, ...context });
+    },
+  };
+}
+
+export interface S3Context {
+  signal: AbortSignal;
+  patience: Patience;
+  pauses: RetryPauses | undefined;
+}
+
+async function* listFolder(
+  { client }: S3Endpoint,
+  { bucket, key }: S3Object,
+  { signal, pauses }: S3Context,
+): AsyncIterable<Listed> {
+  const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;
+  let token: string | undefined;
+  do {
+    const asked = token;
+    const page = await retry(() => client.listPage({ bucket, key: prefix }, asked), { ...pauses, signal });
+    // The folder itself may be an object too.
+    yield* page.objects.map((listed) => below(prefix, listed)).filter(({ path }) => path !== "");
+    if (page.next !== undefined && page.next === token) {
+      throw new StorageError("permanent", "the server lists the same page again and again");
+    }
+    token = page.next;
+  } while (token !== undefined);
+}
+
+function below(prefix: string, { path, sizeBytes }: Listed): Listed {
+  if (path.startsWith(prefix)) return { path: path.slice(prefix.length), sizeBytes };
+  throw new StorageError("permanent", `the server lists "${path}", which is not below "${prefix}"`);
+}
+
+const requestOf = (
+  { client, etagIsMd5 }: S3Endpoint,
+  object: S3Object,
+  { signal, patience }: S3Context,
+): ReceiveRequest => ({
+  send: (headers, limit) =>
+    client.send({
+      method: "GET",
+      object,
+      headers: { ...headers, "x-amz-checksum-mode": "ENABLED" },
+      signal: limit,
+    }),
+  refusal: ({ headers }) => (headers.has("etag") ? undefined : "the answer is no object of S3"),
+  etagIsMd5: () => etagIsMd5,
+  failure: s3Failure,
+  condition: "if-match",
+  signal,
+  patience,
+});

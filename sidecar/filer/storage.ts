@@ -1,0 +1,168 @@
+// Storage: what every kind of storage promises, and how it fails.
+import type { Checksum } from "./checksum.ts";
+import type { HostLogin } from "./netrc.ts";
+import type { Patience } from "./patience.ts";
+import { publicUrl } from "./url.ts";
+
+/** A file below a folder in storage. `path` is relative to it, without a leading slash; with a final one it is an empty folder. */
+export interface Listed {
+  path: string;
+  sizeBytes: number;
+}
+
+/** A local file that is being downloaded. */
+export interface Receiver {
+  /** Exists, empty at first. */
+  file: string;
+  /** The version of which it holds the first bytes. */
+  validator?: string | undefined;
+  /** What the whole of that version has to add up to. */
+  checksum?: Checksum | undefined;
+}
+
+/**
+ * One kind of storage. All operations may run side by side, end with the signal the storage was opened with, fail with
+ * StorageError, and are never retried here but by retry.ts. URLs are as in the task: `#`, `?` and spaces of an s3 URL are literal.
+ */
+export interface Storage {
+  /** Every file below `url`, at any depth, in no promised order; "b/dir" never lists "b/dirx". Nothing there: an empty list. */
+  list(url: string): AsyncIterable<Listed>;
+  /**
+   * Brings the file's bytes into the receiver's, and returns their number. May be called again after a failure with the same
+   * receiver, and then goes on where it was if the file is still the same version.
+   */
+  download(url: string, receiver: Receiver): Promise<number>;
+  /** Stores the local file under `url`, replacing what is there. Nothing is visible before all of it is. Idempotent. */
+  upload(file: string, sizeBytes: number, url: string): Promise<void>;
+}
+
+/** not-found, denied and permanent fail again however often they are tried; transient may not. */
+export type StorageErrorKind = "not-found" | "denied" | "permanent" | "transient";
+
+interface StorageErrorOptions extends ErrorOptions {
+  /** The server asked for so much time before the next attempt. */
+  retryAfterMilliseconds?: number | undefined;
+}
+
+export class StorageError extends Error {
+  readonly kind: StorageErrorKind;
+  readonly retryAfterMilliseconds: number | undefined;
+
+  constructor(kind: StorageErrorKind, message: string, options: StorageErrorOptions = {}) {
+    super(message, options);
+    this.name = "StorageError";
+    this.kind = kind;
+    this.retryAfterMilliseconds = options.retryAfterMilliseconds;
+  }
+}
+
+/** Codes of the local file system: no storage is to blame, and another attempt does not help. */
+const LOCAL_CODES = new Set(
+  "EACCES EDQUOT EFBIG EIO EISDIR ENAMETOOLONG ENOENT ENOSPC ENOTDIR EPERM EROFS EMFILE".split(" "),
+);
+
+/**
+ * Whatever a transfer threw as a StorageError. What has no known meaning is taken for trouble on the network.
+ * The message never holds the URL of the request: it may be signed.
+ */
+export function storageError(error: unknown): StorageError {
+  if (error instanceof StorageError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  const message = error instanceof Error ? error.message : String(error);
+  const kind = typeof code === "string" && LOCAL_CODES.has(code) ? "permanent" : "transient";
+  // Bun's advice to its own users.
+  const own = message.replace(/\s*For more information, pass `verbose: true`.*$/, "");
+  // And some of its messages name the URL, with whatever signs it.
+  return new StorageError(kind, own.replace(/\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi, publicUrl));
+}
+
+/** The kind of an HTTP status that is not a success. */
+export function kindOfStatus(status: number): StorageErrorKind {
+  if (status === 404 || status === 410) return "not-found";
+  if (status === 401 || status === 403) return "denied";
+  if (status === 408 || status === 425 || status === 429 || status >= 500) return "transient";
+  return "permanent";
+}
+
+/** RFC 9110, 10.2.3: seconds or a date. Undefined if there is none that can be read. */
+export function retryAfterOf(headers: Headers, now: number): number | undefined {
+  const text = headers.get("retry-after") ?? "";
+  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return milliseconds >= 0 ? milliseconds : undefined;
+}
+
+/** Where S3 is and with which keys. Absent keys: anonymous. */
+export interface S3Settings {
+  endpoint: string | undefined;
+  region: string | undefined;
+  accessKeyId: string | undefined;
+  secretAccessKey: string | undefined;
+  sessionToken: string | undefined;
+  /** Certificate authorities to trust there and nowhere else, as PEM. */
+  ca?: string | undefined;
+  /** Whether buckets are named in the path and not in the host: true for every own endpoint unless it says otherwise. */
+  pathStyle?: boolean | undefined;
+  /** Whether the ETag of an object that came in one piece is its MD5: true unless the endpoint is known for others. */
+  etagIsMd5?: boolean | undefined;
+  /** Files above this go in parts; servers refuse less than 5 MiB. */
+  partBytes?: number | undefined;
+  /** How the server is to encrypt what is stored. */
+  encryption?: { algorithm: string; keyId: string | undefined } | undefined;
+  /** Where keys come from if there are none. */
+  webIdentity?: WebIdentity | undefined;
+}
+
+/** A token that is exchanged for keys by a security token service, Amazon's unless `endpoint` is another. */
+export interface WebIdentity {
+  tokenFile: string;
+  roleArn: string | undefined;
+  sessionName?: string | undefined;
+  endpoint: string | undefined;
+}
+
+/** An own place for some buckets. The first of its kind that names a bucket is taken. */
+export interface S3Place {
+  /** Names, in which "*" stands for any characters. */
+  buckets: readonly string[];
+  settings: S3Settings;
+  /** Whether http URLs of the endpoint, https://endpoint/bucket/key, are asked for as objects of S3 too. */
+  claimsHttp: boolean;
+}
+
+/** A web host that is not asked as anybody, or that has an authority of its own. */
+export interface WebHost {
+  /** A host, a host:port, or "*.example.org" for all below it. */
+  host: string;
+  bearer?: string | undefined;
+  login?: { user: string; password: string } | undefined;
+  ca?: string | undefined;
+  /** Whether credentials go there without TLS too. */
+  plain: boolean;
+}
+
+export interface StorageSettings {
+  s3: S3Settings;
+  /** Buckets that are elsewhere than the others. Throws a permanent StorageError if that cannot be read. */
+  s3Places?(): readonly S3Place[];
+  /** Web hosts that are known by name; throws likewise. */
+  webHosts?(): readonly WebHost[];
+  patience?: Patience;
+  /** A folder with more files is refused. */
+  listedFilesMax?: number;
+  /** How failures that may pass are tried again; as retry.ts has it if absent. */
+  retry?: RetryPauses;
+  /** Who to be on a host, by the operator's netrc. Throws a permanent StorageError if that cannot be read. */
+  loginOn?(host: string): HostLogin | undefined;
+  ftp?: FtpSettings;
+}
+
+export interface RetryPauses {
+  attempts?: number;
+  firstPauseMilliseconds?: number;
+  lastPauseMilliseconds?: number;
+}
+
+export interface FtpSettings {
+  /** Refuses every server without TLS, and every certificate without a trusted authority. */
+  requireTls: boolean;
+}

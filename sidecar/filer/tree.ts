@@ -1,0 +1,109 @@
+// Tree: the files that a task left, seen with its eyes: by container paths, links followed within its mounts.
+import type { Dirent } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
+import type { PlanMount } from "../contract/plan.ts";
+import { followInside, type Inside } from "./inside.ts";
+
+/** A regular file. `path` is how the task names it, `real` where that leads once links are followed. */
+export interface TaskFile {
+  path: string;
+  real: Inside;
+  sizeBytes: number;
+}
+
+export interface Tree {
+  mounts: readonly PlanMount[];
+  folder: string;
+  /** Told of what is left out, and why: links that lead nowhere or outside, and what is neither file nor folder. */
+  skipped(path: string, reason: string): void;
+}
+
+const OUTSIDE = "it leads outside the task's files";
+
+const MISSING_CODES = new Set(["ENOENT", "ENOTDIR"]);
+export const isMissing = (error: unknown): boolean =>
+  MISSING_CODES.has((error as NodeJS.ErrnoException).code ?? "");
+
+/** The file at a path, or all files below the folder there, in the order of their names. Throws as lstat if nothing is there. */
+export async function* filesAt(path: string, tree: Tree): AsyncIterable<TaskFile> {
+  yield* walk(path, await followInside(path, tree.mounts, tree.folder), tree, []);
+}
+
+/** `above` are the folders that the walk is in, so that a link to one of them does not lead it round for ever. */
+async function* walk(
+  path: string,
+  real: Inside,
+  tree: Tree,
+  above: readonly string[],
+): AsyncIterable<TaskFile> {
+  const status = await lstat(real.local);
+  if (status.isFile()) {
+    yield { path, real, sizeBytes: status.size };
+  } else if (!status.isDirectory()) {
+    tree.skipped(path, "it is neither a file nor a folder");
+  } else if (above.includes(real.path)) {
+    tree.skipped(path, "it is a link to a folder that holds it");
+  } else {
+    const entries = await readdir(real.local, { withFileTypes: true });
+    entries.sort((one, other) => (one.name < other.name ? -1 : 1));
+    const inner = { tree, above: [...above, real.path] };
+    for (const entry of entries) yield* walkChild(entry, { path, real }, inner);
+  }
+}
+
+async function* walkChild(
+  entry: Dirent,
+  folder: { path: string; real: Inside },
+  { tree, above }: { tree: Tree; above: readonly string[] },
+): AsyncIterable<TaskFile> {
+  const path = below(folder.path, entry.name);
+  // The folder's path has no links left in it, so only the entry itself can be one.
+  const { mount, local } = folder.real;
+  let real: Inside = { mount, local: join(local, entry.name), path: below(folder.real.path, entry.name) };
+  try {
+    if (entry.isSymbolicLink()) real = await followInside(real.path, tree.mounts, tree.folder);
+  } catch (error) {
+    tree.skipped(path, isMissing(error) ? "it is a link to nothing" : OUTSIDE);
+    return;
+  }
+  yield* walk(path, real, tree, above);
+}
+
+const below = (folder: string, name: string): string => `${folder.replace(/\/+$/, "")}/${name}`;
+
+/** The paths below a folder that match, name for name. A pattern that finds nothing is fine, and so is a folder that is not there. */
+export async function matchingPaths(
+  folder: string,
+  patterns: readonly string[],
+  tree: Tree,
+): Promise<string[]> {
+  const [pattern, ...rest] = patterns;
+  if (pattern === undefined) return (await exists(folder, tree)) ? [folder] : [];
+  const names = isLiteral(pattern) ? [literalName(pattern)] : await namesIn(folder, tree);
+  const matching = names.filter((name) => matchesName(pattern, name));
+  const found: string[] = [];
+  for (const name of matching) {
+    found.push(...(await matchingPaths(below(folder, name), rest, tree)));
+  }
+  return found;
+}
+
+async function exists(path: string, tree: Tree): Promise<boolean> {
+  try {
+    await lstat((await followInside(path, tree.mounts, tree.folder)).local);
+    return true;
+  } catch (error) {
+    if (!isMissing(error)) tree.skipped(path, OUTSIDE);
+    return false;
+  }
+}
+
+async function namesIn(folder: string, tree: Tree): Promise<string[]> {
+  try {
+    return (await readdir((await followInside(folder, tree.mounts, tree.folder)).local)).sort();
+  } catch {
+    return []; // not there, no folder, or outside the task's files: nothing in it can match
+  }
+}

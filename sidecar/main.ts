@@ -1,0 +1,190 @@
+// The program inside the pod: `stage-in` is the init container, `supervise` the container beside the executors.
+import { readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { ENV_CALLBACK_URL, ENV_PLAN, ENV_REPORT_KEY } from "./contract/paths.ts";
+import { decodePlan, type TaskPlan } from "./contract/plan.ts";
+import type { ReportSource } from "./contract/report.ts";
+import { storageSettings } from "./filer/settings.ts";
+import type { StorageSettings } from "./filer/storage.ts";
+import { reasonOf } from "./reason.ts";
+import { leaveLines, takeLines } from "./report/handover.ts";
+import { createJournal, type Journal, type JournalLine } from "./report/journal.ts";
+import { createPoster, type Poster } from "./report/poster.ts";
+import { type Callback, postTarget, reportTo } from "./report/reporter.ts";
+import { type Roots, rootsBelow } from "./roots.ts";
+
+const HELP = `Usage: tespod-sidecar COMMAND [OPTION]...
+
+Commands:
+  stage-in    lay out the work volume and the steps of the executors; stage the inputs if the plan asks for it
+  supervise   run the executors through their gates, upload the outputs, report
+  clean-up    FOLDER...: remove what pods that were killed left of tasks in a shared work volume
+
+Options, for runs outside a pod:
+  --root=FOLDER            use FOLDER in place of /.tes
+  --image-bin=FOLDER       take sh, busybox and gate from FOLDER in place of /opt/tespod
+  --termination-log=FILE   leave the termination message there in place of /dev/termination-log
+  --help
+
+Environment:
+  ${ENV_PLAN}           the encoded plan; otherwise it is read from plan/plan below the root
+  ${ENV_CALLBACK_URL}   base URL of the service; without it the reports are only printed
+  ${ENV_REPORT_KEY}     key of the report tokens
+  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+                        access to S3; without keys, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME,
+                        AWS_ENDPOINT_URL_STS
+  S3_ENDPOINTS          JSON: buckets that are elsewhere, with keys and authorities of their own
+  HTTP_HOSTS            JSON: web hosts with logins and authorities of their own
+  NETRC                 users and passwords by host, in the form of ~/.netrc
+  FTP_TLS               "require" refuses FTP servers without TLS; the default, "prefer", takes it where it is offered
+  NODE_EXTRA_CA_CERTS   file of further certificate authorities
+`;
+
+/** How long the service may take to acknowledge the last report. It can read the journal all the same. */
+const SETTLE_MILLISECONDS_MAX = 10_000;
+/** The same when we were told to stop. */
+const INTERRUPTED_SETTLE_MILLISECONDS_MAX = 800;
+
+interface Program {
+  roots: Roots;
+  callback: Callback | undefined;
+  encodedPlan: string | undefined;
+  storage: StorageSettings;
+  signal: AbortSignal;
+  cancel(reason: string): void;
+}
+
+function readOptions(): { command: string | undefined; operands: string[]; roots: Roots } {
+  const text = { type: "string" } as const;
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { root: text, "image-bin": text, "termination-log": text, help: { type: "boolean" } },
+  });
+  const roots = rootsBelow(values.root);
+  return {
+    command: values.help ? "help" : positionals[0],
+    operands: positionals.slice(1),
+    roots: {
+      ...roots,
+      imageBin: values["image-bin"] ?? roots.imageBin,
+      terminationLog: values["termination-log"] ?? roots.terminationLog,
+    },
+  };
+}
+
+function readProgram(roots: Roots): Program {
+  const environment = process.env;
+  const { [ENV_PLAN]: encodedPlan, [ENV_CALLBACK_URL]: url, [ENV_REPORT_KEY]: reportKey } = environment;
+  const stop = new AbortController();
+  const cancel = (reason: string): void => stop.abort(new Error(reason));
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => cancel(`Stopped by ${name}`));
+  const callback = url && reportKey ? { url, reportKey } : undefined;
+  return { roots, callback, encodedPlan, storage: storageSettings(environment), signal: stop.signal, cancel };
+}
+
+const readPlan = ({ encodedPlan, roots }: Program): TaskPlan =>
+  decodePlan(encodedPlan || readFileSync(roots.planFile, "utf8"));
+
+function leaveTerminationMessage(roots: Roots, outcome: string, journal: Journal): void {
+  try {
+    writeFileSync(roots.terminationLog, JSON.stringify({ outcome, lastSequence: journal.lastSequence() }));
+  } catch {
+    // Not under Kubernetes. The journal and the exit code say the same.
+  }
+}
+
+const posterTo = (program: Program, plan: TaskPlan): Poster | undefined =>
+  program.callback &&
+  createPoster({
+    ...postTarget(program.callback, plan),
+    onCancel: () => program.cancel("Cancelled by the service"),
+  });
+
+/** Reports that this program failed by itself, and waits a little for the service to hear it. */
+async function fail(
+  source: ReportSource,
+  program: Program,
+  plan: TaskPlan | undefined,
+  error: unknown,
+): Promise<number> {
+  const outcome = program.signal.aborted ? "interrupted" : "system-error";
+  const journal = createJournal(source);
+  const line = journal.write({ type: "finished", outcome, message: reasonOf(error) });
+  leaveTerminationMessage(program.roots, outcome, journal);
+  const poster = plan && posterTo(program, plan);
+  poster?.push(line);
+  await poster?.settle(
+    program.signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX,
+  );
+  return 1;
+}
+
+async function runStageIn(program: Program): Promise<number> {
+  process.umask(0);
+  let plan: TaskPlan | undefined;
+  try {
+    plan = readPlan(program);
+    const { stageIn } = await import("./stage-in/stage-in.ts");
+    const { roots, signal, storage } = program;
+    const staged = await stageIn({ plan, roots, signal, storage });
+    leaveLines([createJournal("stage-in").write({ type: "staged", ...staged })], roots);
+    return 0;
+  } catch (error) {
+    return await fail("stage-in", program, plan, error);
+  }
+}
+
+async function runSupervisor(program: Program): Promise<number> {
+  process.umask(0);
+  const { roots, signal, storage } = program;
+  let plan: TaskPlan;
+  try {
+    plan = readPlan(program);
+  } catch (error) {
+    return await fail("supervisor", program, undefined, error);
+  }
+  const journal = createJournal("supervisor");
+  const poster = posterTo(program, plan);
+  const earlier = handOver(program, plan, takeLines(roots));
+  const report = reportTo(journal, poster);
+  const { superviseTask } = await import("./supervisor/supervisor.ts");
+  const ending = await superviseTask({ plan, roots, report, signal, storage });
+  report({ type: "finished", ...ending });
+  leaveTerminationMessage(roots, ending.outcome, journal);
+  const patience = signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX;
+  await Promise.all([poster, earlier].map((each) => each?.settle(patience)));
+  return 0;
+}
+
+/** stage-in's own lines, which the service acknowledges by their own numbers. */
+function handOver(program: Program, plan: TaskPlan, lines: readonly JournalLine[]): Poster | undefined {
+  const poster = lines.length > 0 ? posterTo(program, plan) : undefined;
+  for (const line of lines) poster?.push(line);
+  return poster;
+}
+
+async function runCleanUp(folders: readonly string[], roots: Roots): Promise<number> {
+  const { removeFolders } = await import("./stage-in/clean-up.ts");
+  await removeFolders(roots.work, folders);
+  return 0;
+}
+
+async function main(): Promise<number> {
+  const { command, operands, roots } = readOptions();
+  if (command === "stage-in") return await runStageIn(readProgram(roots));
+  if (command === "supervise") return await runSupervisor(readProgram(roots));
+  if (command === "clean-up") return await runCleanUp(operands, roots);
+  (command === "help" ? process.stdout : process.stderr).write(HELP);
+  return command === "help" ? 0 : 2;
+}
+
+/** Not as the runtime would print it: an error of a request has the signed URL in its properties. */
+function crash(error: unknown): never {
+  process.stderr.write(`${reasonOf(error)}\n`);
+  process.exit(1);
+}
+
+process.on("unhandledRejection", crash);
+process.on("uncaughtException", crash);
+// What may still be open, reads of FIFOs that nobody will write for instance, must not keep the container alive.
+main().then((code) => process.exit(code), crash);

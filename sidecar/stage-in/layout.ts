@@ -1,0 +1,39 @@
+// Layout: the folders and programs that must be in place before any executor container starts.
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BUSYBOX, GATE, LAID_OUT, SHELL } from "../contract/paths.ts";
+import type { TaskPlan } from "../contract/plan.ts";
+import { segments, taskFolder } from "../filer/mounts.ts";
+import type { Roots } from "../roots.ts";
+import { makeStepFolders } from "../step/folder.ts";
+
+/**
+ * Copies the programs, makes the mounts' folders and the step folders. Everything here is made for every uid, so the caller
+ * has set umask 0. Synchronous: these are a few local calls, and nothing else is to be done meanwhile.
+ */
+export function layOut(plan: TaskPlan, roots: Roots): void {
+  mkdirSync(roots.bin, { recursive: true, mode: 0o755 });
+  for (const program of [SHELL, BUSYBOX, GATE]) {
+    copyFileSync(join(roots.imageBin, program), join(roots.bin, program));
+    chmodSync(join(roots.bin, program), 0o755);
+  }
+  layOutMounts(plan, taskFolder(roots.work, plan));
+  makeStepFolders(plan.executors, roots);
+  writeFileSync(join(roots.steps, LAID_OUT), "");
+}
+
+function layOutMounts(plan: TaskPlan, folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  for (const mount of plan.mounts) {
+    const local = join(folder, mount.folder);
+    // A mount of a single file needs the file, or the kubelet would make a folder of that name.
+    if (mount.file) writeFileSync(local, "", { mode: 0o666, flag: "a" });
+    else mkdirSync(local, { recursive: true });
+    chmodSync(local, modeOf(mount.path, mount.file));
+  }
+}
+
+function modeOf(path: string, file: boolean): number {
+  if (file) return 0o666;
+  return segments(path).join("/") === "tmp" ? 0o1777 : 0o777;
+}

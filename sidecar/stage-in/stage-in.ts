@@ -1,0 +1,26 @@
+// Stage-in: the init container's story. Lays out the volumes and stages the inputs.
+import type { TaskPlan } from "../contract/plan.ts";
+import { type Staged, stageInputs } from "../filer/filer.ts";
+import type { StorageSettings } from "../filer/storage.ts";
+import type { Roots } from "../roots.ts";
+import { cleanUp } from "./clean-up.ts";
+import { layOut } from "./layout.ts";
+
+export interface StageInContext {
+  plan: TaskPlan;
+  roots: Roots;
+  storage: StorageSettings;
+  signal: AbortSignal;
+}
+
+/** Throws what went wrong. Not idempotent: the folders must be empty. The caller has set umask 0. */
+export async function stageIn(context: StageInContext): Promise<Staged> {
+  layOut(context.plan, context.roots);
+  try {
+    return await stageInputs(context);
+  } catch (error) {
+    // No supervisor will come to do it. Of the two failures the first is what counts.
+    await cleanUp({ ...context, report: () => undefined });
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+# The gate: first process of an executor container. Holds the command until the supervisor gives it its turn.
+# Run as: sh gate STEP_FOLDER, where sh is mksh and busybox lies beside this file. It needs nothing from the image,
+# writes nothing, works under any uid, and starts no process that it can do without.
+#
+# On the report FIFO it says "hello", "stopping" if it was itself told to end while the command runs, later "exit CODE". The open descriptor is its sign of life: the kernel closes it
+# however the gate dies. From the turn FIFO it reads "run" or "skip", and "done" when its exit was noted; an end of
+# file there says that the supervisor is dead. Exit code: the command's; 0 after skip; 125 if the turn never came.
+
+step=$1
+bin=${0%/*}
+
+# As PID 1 the kernel spares us every signal without a handler, SIGPIPE too. Images may name another stop signal than TERM
+# (STOPSIGNAL), so the usual ones are all taken.
+trap 'exit 143' TERM INT QUIT HUP USR1 USR2 WINCH
+
+[[ -p $step/report && -p $step/turn ]] || exit 125
+exec 3>"$step/report" 4<"$step/turn"
+print -u3 hello
+turn=
+read -r -u4 turn
+case $turn in
+run) ;;
+skip) exit 0 ;;
+*) exit 125 ;;
+esac
+
+# Monitor mode puts every job into a process group of its own: a forwarded signal reaches the whole tool, never the tees.
+# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen.
+set -m
+for name in stdout stderr; do
+  if [[ -p $step/$name.in ]]; then
+    if [[ $name = stdout ]]; then exec 5>&1; else exec 5>&2; fi
+    "$bin/busybox" tee -a "$step/$name" <"$step/$name.in" >&5 3>&- 4<&- 5>&- &
+    exec 5>&-
+  fi
+done
+(
+  exec 3>&- 4<&-
+  exec "$bin/sh" "$step/run" "$bin"
+) &
+child=$!
+set +m
+
+interrupted=
+stopping=
+forward() {
+  interrupted=1
+  # Said before the command can end of it: the supervisor must not take for a failure what came from outside.
+  [[ -n $stopping ]] || print -u3 stopping 2>/dev/null
+  stopping=1
+  kill -"$1" -- -"$child" 2>/dev/null
+}
+for signal in TERM INT QUIT HUP USR1 USR2 WINCH; do
+  trap "forward $signal" "$signal"
+done
+
+wait "$child"
+code=$?
+while [[ -n $interrupted ]]; do
+  # A signal ends wait early, with a code above 128. Wait again; after a lower one, 127 says that there is nothing left to
+  # wait for: the signal came when the command had just ended.
+  interrupted=
+  wait "$child" 2>/dev/null
+  again=$?
+  [[ $again = 127 && $code -le 128 ]] || code=$again
+done
+
+print -u3 "exit $code" 2>/dev/null
+# Until the supervisor has read the rest of the output. A signal may end the read early, so only "done" or an end of
+# file (status 1) lets us go.
+while :; do
+  read -r -u4 turn
+  status=$?
+  [[ $turn = done || $status = 1 ]] && break
+done
+
+# What the command left behind must not live beside the next executor. Only as PID 1: elsewhere -1 means the host.
+[[ $$ = 1 ]] && kill -KILL -1 2>/dev/null
+exit "$code"

@@ -1,0 +1,92 @@
+// Step script: one executor of the plan as a script for the gate's shell (mksh), every value in single quotes.
+import { BUSYBOX, STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
+import type { PlanExecutor } from "../contract/plan.ts";
+
+/** The FIFO between the command and the tee that copies its output to the container's log and to the supervisor. */
+export const innerFifo = (outer: string): string => `${outer}.in`;
+
+/** Names that mksh gives a meaning, or takes only some values for: these reach the command by way of `env`. */
+const SHELL_OWN = new Set(
+  (
+    "_ BASHPID COLUMNS EPOCHREALTIME EXECSHELL HISTFILE HISTSIZE IFS KSHEGID KSHEUID KSHGID KSHUID KSH_MATCH KSH_VERSION " +
+    "LINENO LINES OLDPWD OPTARG OPTIND PATHSEP PGRP PIPESTATUS PPID PWD RANDOM REPLY SECONDS TMOUT USER_ID"
+  ).split(" "),
+);
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** One word that the shell takes byte for byte. */
+const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
+
+/**
+ * The script that the gate runs as `sh STEP_FOLDER/run BIN_FOLDER`. It ends in the executor's command, with the argv,
+ * environment, folder and redirects of the plan, or with 127 (not found), 126 (not executable), 125 (no workdir, or a
+ * redirect cannot be opened), the reason on stderr. Throws on NUL, which no argument or variable can hold.
+ */
+export function stepScript(executor: PlanExecutor): string {
+  const lines = [
+    ...redirects(executor),
+    ...(executor.workdir === undefined ? [] : workdir(executor.workdir)),
+    ...Object.entries(executor.env)
+      .filter(([name]) => isShellName(name))
+      .map(([name, value]) => `export ${name}=${quote(value)}`),
+    ...command(executor),
+  ];
+  const script = `${lines.join("\n")}\n`;
+  if (script.includes("\0"))
+    throw new TypeError("Cannot write the step script: a value holds a NUL character");
+  return script;
+}
+
+const isShellName = (name: string): boolean => SHELL_NAME.test(name) && !SHELL_OWN.has(name);
+
+// $0 is the script, so ${0%/*} its folder, whatever the folder is called there; $1 is the folder of the programs. Both are
+// used as they are, since a variable of our own could be one of the executor's.
+const busybox = `"$1/${BUSYBOX}"`;
+const inStep = (name: string): string => `"\${0%/*}/${name}"`;
+
+const makeFolder = (folder: string): string =>
+  `[[ -d ${quote(folder)} ]] || ${busybox} mkdir -p ${quote(folder)} || exit 125`;
+
+const workdir = (folder: string): string[] => [makeFolder(folder), `cd ${quote(folder)} || exit 125`];
+
+const parent = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
+
+/**
+ * The FIFOs are opened before anything that can fail, for their tees wait for it; then stderr, so that what is wrong with the
+ * others is said there.
+ */
+function redirects({ stdin, stdout, stderr }: PlanExecutor): string[] {
+  const lines: string[] = [];
+  if (stdout === undefined) lines.push(`exec >${inStep(innerFifo(STDOUT_FIFO))}`);
+  if (stderr === undefined) lines.push(`exec 2>${inStep(innerFifo(STDERR_FIFO))}`);
+  // Until the file is open, the supervisor hears of trouble with it through the FIFO.
+  else lines.push(`exec 2>${inStep(STDERR_FIFO)}`, ...openForWriting(stderr), `exec 2>>${quote(stderr)}`);
+  // One open file for both: two would overwrite one another.
+  if (stdout !== undefined && stdout === stderr) lines.push("exec >&2");
+  else if (stdout !== undefined) lines.push(...openForWriting(stdout), `exec >>${quote(stdout)}`);
+  if (stdin !== undefined) lines.push(`true <${quote(stdin)} || exit 125`);
+  lines.push(`exec <${quote(stdin ?? "/dev/null")}`);
+  return lines;
+}
+
+/** A failing `exec >file` would end the shell with 1, so the file is tried, and emptied, beforehand. */
+const openForWriting = (path: string): string[] => [
+  makeFolder(parent(path)),
+  `true >${quote(path)} || exit 125`,
+];
+
+function command({ command: argv, env }: PlanExecutor): string[] {
+  const name = quote(argv[0] ?? "");
+  const rest = argv.slice(1).map((argument) => ` ${quote(argument)}`);
+  const exec = `exec -a ${name} -- ${name}${rest.join("")}`;
+  const odd = Object.entries(env).filter(([key]) => !isShellName(key));
+  if (odd.length === 0) return [exec];
+  // What the shell cannot hold is added by env, which finds the program by the full name it is given here: a bare one could
+  // be an applet of its own. argv[0] is then that full name.
+  const assignments = odd.map(([key, value]) => quote(`${key}=${value}`)).join(" ");
+  return [
+    `set -- "$1" "$(whence -p -- ${name})"`,
+    `[[ -n $2 ]] && exec ${busybox} env -- ${assignments} "$2"${rest.join("")}`,
+    exec,
+  ];
+}

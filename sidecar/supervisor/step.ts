@@ -1,0 +1,71 @@
+// Step: the supervisor's end of the two FIFOs by which it and a gate talk.
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { REPORT_FIFO, TURN_FIFO } from "../contract/paths.ts";
+import { readFifo } from "./fifo.ts";
+import type { Ending } from "./supervise.ts";
+
+export interface Step {
+  /** The gate is there and waits. False if it died before it said so. */
+  greeted: Promise<boolean>;
+  /** The command is over, or the gate died. */
+  ended: Promise<Ending>;
+  /** Whether the gate was told to end while its command ran, or died without a word: somebody outside ended it. */
+  isStopped(): boolean;
+  /** The gate is dead, however it died. */
+  closed: Promise<void>;
+  tell(word: "run" | "skip" | "done"): void;
+  /** Whether the gate is known to be dead already. */
+  isClosed(): boolean;
+}
+
+/** More than this without a newline no gate writes; but the executor can. */
+const LINE_LENGTH_MAX = 100;
+
+/** To be opened for all executors at the start: as long as it is, the gates know that the supervisor lives. */
+export function openStep(folder: string): Step {
+  // Read and write, which does not wait for the gate: it finds a writer whenever it comes. And without ever waiting for room:
+  // the executor may have filled the pipe.
+  const turn = openSync(join(folder, TURN_FIFO), constants.O_RDWR | constants.O_NONBLOCK);
+  const greeted = Promise.withResolvers<boolean>();
+  const ended = Promise.withResolvers<Ending>();
+  let [open, stopped, told] = [true, false, false];
+  const hear = (line: string): void => {
+    if (line === "hello") greeted.resolve(true);
+    if (line === "stopping") stopped = true;
+    const code = /^exit (\d{1,3})$/.exec(line)?.[1];
+    if (code === undefined) return;
+    told = true;
+    ended.resolve(Number(code));
+  };
+  const closed = readLines(join(folder, REPORT_FIFO), hear).finally(() => {
+    open = false;
+    closeSync(turn);
+    greeted.resolve(false);
+    ended.resolve("gone");
+  });
+  return {
+    greeted: greeted.promise,
+    ended: ended.promise,
+    closed,
+    isStopped: () => stopped || (!open && !told),
+    isClosed: () => !open,
+    tell(word) {
+      if (!open) return;
+      try {
+        writeSync(turn, `${word}\n`);
+      } catch {
+        // A full pipe: only its own executor can fill it, and the waits for this gate have their bounds.
+      }
+    },
+  };
+}
+
+async function readLines(fifo: string, hear: (line: string) => void): Promise<void> {
+  let rest = "";
+  for await (const chunk of readFifo(fifo)) {
+    const lines = (rest + Buffer.from(chunk).toString("latin1")).split("\n");
+    rest = (lines.pop() ?? "").slice(0, LINE_LENGTH_MAX);
+    for (const line of lines) hear(line);
+  }
+}

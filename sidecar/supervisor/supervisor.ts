@@ -1,0 +1,69 @@
+// Supervisor: the story of a task inside its pod, from the first gate to the last upload.
+import type { Outcome } from "../contract/report.ts";
+import { stageInputs, uploadOutputs } from "../filer/filer.ts";
+import type { StorageSettings } from "../filer/storage.ts";
+import { reasonOf } from "../reason.ts";
+import { cleanUp } from "../stage-in/clean-up.ts";
+import { layOut } from "../stage-in/layout.ts";
+import { within } from "../within.ts";
+import { type ExecutorsContext, openSteps, runExecutors, skip } from "./executors.ts";
+import type { Step } from "./step.ts";
+
+export interface SupervisorContext extends ExecutorsContext {
+  storage: StorageSettings;
+}
+
+/** How the task's work in the pod ended, and why, if there is something to say. */
+export interface Ending {
+  outcome: Outcome;
+  message?: string;
+}
+
+/** How long the executors may take to end after we were told to stop, before their folder goes from under them. */
+const CLOSE_MILLISECONDS_MAX = 3000;
+
+/** Stages if the plan says so, runs the executors, uploads, cleans up. Reports all but the end, which it returns. Never throws. */
+export async function superviseTask(context: SupervisorContext): Promise<Ending> {
+  const steps: Step[] = [];
+  const ending = await supervise(context, steps);
+  if (context.plan.workFolder !== "") {
+    await within(CLOSE_MILLISECONDS_MAX, Promise.all(steps.map(({ closed }) => closed)));
+    await cleanUp(context);
+  }
+  return ending;
+}
+
+/** Fills `steps`, which outlive it. */
+async function supervise(context: SupervisorContext, steps: Step[]): Promise<Ending> {
+  try {
+    // Before anything else: the kubelet starts no executor container until this is done.
+    if (context.plan.staging === "supervisor") layOut(context.plan, context.roots);
+    // And then: the gates that are there already see that they are waited for.
+    steps.push(...openSteps(context));
+    if (context.plan.staging === "supervisor") {
+      const staged = await stageInputs(context).catch((error: unknown) => {
+        skip(steps);
+        throw error;
+      });
+      context.report({ type: "staged", ...staged });
+    }
+    const outcome = await runExecutors(context, steps);
+    return await upload(context, outcome);
+  } catch (error) {
+    if (context.signal.aborted) return { outcome: "interrupted", message: reasonOf(context.signal.reason) };
+    return { outcome: "system-error", message: reasonOf(error) };
+  }
+}
+
+/** An executor's failure is what the task failed of, also if its outputs cannot be uploaded either. */
+async function upload(context: SupervisorContext, outcome: "complete" | "executor-error"): Promise<Ending> {
+  try {
+    await uploadOutputs(context);
+    return { outcome };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (outcome === "complete") throw error;
+    context.report({ type: "note", message: reasonOf(error) });
+    return { outcome };
+  }
+}

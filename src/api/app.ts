@@ -1,0 +1,70 @@
+// createApp: the HTTP interface, from what it needs to a fetch handler.
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { requestId } from "hono/request-id";
+import type { Logger } from "../log.ts";
+import type { Reconciler } from "../reconcile/reconcile.ts";
+import { TesError } from "../tes/errors.ts";
+import { describeOffer } from "../tes/offer.ts";
+import { allowOrigins } from "./cross-origin.ts";
+import { addDocumentRoutes } from "./document.ts";
+import { rejectOtherMethods } from "./methods.ts";
+import { problem } from "./problem.ts";
+import { addReportRoute } from "./reports.ts";
+import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
+import { addTaskRoutes, cancelPath, type TaskRoutes } from "./tasks.ts";
+
+export interface AppDependencies extends Omit<TaskRoutes, "release"> {
+  readonly reconciler: Reconciler;
+  readonly info: ServiceInfo;
+  /** Sites whose pages may use TES; none by default. */
+  readonly corsOrigins: readonly string[];
+  /** Undefined until the cluster was reached for the first time. */
+  readonly reportKey: () => string | undefined;
+  readonly log: Logger;
+  /** Whether requests should be sent here. */
+  readonly isReady: () => boolean;
+}
+
+/** Where TES is served: the spec's base, and the one the funnel command line insists on. */
+const bases = ["/ga4gh/tes/v1", "/v1"] as const;
+
+export function createApp(dependencies: AppDependencies): OpenAPIHono {
+  const { info, corsOrigins, log } = dependencies;
+  const tes = new OpenAPIHono();
+  addServiceInfoRoute(tes, info, dependencies.podSettings.offer);
+  addTaskRoutes(tes, { ...dependencies, release: info.version });
+  rejectOtherMethods(tes, {
+    "/service-info": "GET, HEAD",
+    "/tasks": "GET, HEAD, POST",
+    [cancelPath]: "POST",
+    "/tasks/:id": "GET, HEAD",
+  });
+
+  const app = new OpenAPIHono();
+  app.onError((error, context) => problem(context, error, log));
+  app.notFound((context) => {
+    const error = new TesError("not-found", `There is nothing at ${context.req.path}; TES is at ${bases[0]}`);
+    return problem(context, error, log);
+  });
+  app.use(requestId({ limitLength: 128 }), (context, next) => {
+    // Nobody keeps what does not say otherwise: errors, ids, health.
+    context.header("Cache-Control", "no-store");
+    return next();
+  });
+  if (corsOrigins.length > 0) {
+    for (const path of [...bases.map((base) => `${base}/*`), "/openapi.json"])
+      app.use(path, allowOrigins(corsOrigins));
+  }
+  for (const base of bases) app.route(base, tes);
+  addReportRoute(app, dependencies.reconciler, dependencies.reportKey);
+  addHealthRoutes(app, dependencies.isReady);
+  addDocumentRoutes(app, tes, { base: bases[0], remarks: describeOffer(dependencies.podSettings.offer) });
+  return app;
+}
+
+function addHealthRoutes(app: OpenAPIHono, isReady: () => boolean): void {
+  app.get("/healthz", (context) => context.json({ status: "alive" }));
+  app.get("/readyz", (context) =>
+    isReady() ? context.json({ status: "ready" }) : context.json({ status: "starting" }, 503),
+  );
+}

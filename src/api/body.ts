@@ -1,0 +1,47 @@
+// Request bodies: bounded, and JSON whatever the content type says.
+import type { Context } from "hono";
+import { TesError } from "../tes/errors.ts";
+
+/** The body's bytes. Throws TesError "too-large" as soon as more than `bytesMax` are known to come. */
+async function readBytes({ req }: Context, bytesMax: number): Promise<Uint8Array> {
+  const tooLarge = () => new TesError("too-large", `Body is larger than ${bytesMax} bytes`);
+  if (Number(req.header("content-length") ?? 0) > bytesMax) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of req.raw.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The body as text, in which what is not UTF-8 is U+FFFD. Throws as soon as more than `bytesMax` are known to come. */
+export async function readText(context: Context, bytesMax: number): Promise<string> {
+  return new TextDecoder().decode(await readBytes(context, bytesMax));
+}
+
+/** As readText, but what is not UTF-8 is refused: it would be stored as something else than was sent. */
+export async function readExactText(context: Context, bytesMax: number): Promise<string> {
+  const bytes = await readBytes(context, bytesMax);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new TesError("invalid", "Body is not valid UTF-8", { cause: error });
+  }
+}
+
+/** Text as JSON. Throws TesError "invalid" with the parser's word on where it breaks. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new TesError(
+      "invalid",
+      `Body is not valid JSON: ${error instanceof Error ? error.message : error}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,39 @@
+// The way in for reports from pods: journal lines, believed by their token.
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { reportPath } from "../../sidecar/contract/paths.ts";
+import { parseReport } from "../../sidecar/contract/report.ts";
+import { isReportToken, reportToken } from "../../sidecar/contract/token.ts";
+import type { Reconciler } from "../reconcile/reconcile.ts";
+import { TesError } from "../tes/errors.ts";
+import { readText } from "./body.ts";
+
+/** More than the reporter sends at once. */
+const bytesMax = 8 * 1024 * 1024;
+
+/** Path parameters hold no characters that encodeURIComponent changes, so the contract's own function gives the pattern. */
+const pattern = reportPath("ID", 0).replace("ID", ":id").replace(/\/0\//, "/:attempt{[0-9]+}/");
+
+export function addReportRoute(
+  app: OpenAPIHono,
+  reconciler: Pick<Reconciler, "report">,
+  reportKey: () => string | undefined,
+): void {
+  app.post(pattern, async (context) => {
+    const id = context.req.param("id") ?? "";
+    const attempt = Number(context.req.param("attempt"));
+    const token = (context.req.header("authorization") ?? "").replace(/^Bearer /, "");
+    const key = reportKey();
+    if (key === undefined)
+      throw new TesError("unavailable", "Reports are not taken yet: the cluster was not reached");
+    if (!isReportToken(token, reportToken(key, id, attempt))) {
+      throw new TesError("unauthorized", "Report token is not valid for this task and attempt");
+    }
+    const lines = (await readText(context, bytesMax)).split("\n").filter((line) => line !== "");
+    const reports = lines.flatMap((line) => parseReport(line) ?? []);
+    if (reports.length === 0) throw new TesError("invalid", "Body holds no report");
+    const answer = await reconciler.report(id, attempt, reports);
+    if (answer === undefined)
+      throw new TesError("not-found", `There is no task "${id}" in attempt ${attempt}`);
+    return context.json(answer);
+  });
+}

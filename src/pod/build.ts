@@ -1,0 +1,227 @@
+// Record + settings → V1Pod. Reads like the pod, top to bottom.
+import type {
+  V1Container,
+  V1EnvVar,
+  V1Pod,
+  V1Secret,
+  V1SecurityContext,
+  V1Volume,
+  V1VolumeMount,
+} from "@kubernetes/client-node";
+import * as paths from "../../sidecar/contract/paths.ts";
+import type { PlanMount, TaskPlan } from "../../sidecar/contract/plan.ts";
+import type { TaskRecord } from "../tes/record.ts";
+import * as names from "./names.ts";
+import { placement } from "./placement.ts";
+import { buildPlan, encodeWithinBounds } from "./plan.ts";
+import { diskSize, executorResources, sidecarResources } from "./resources.ts";
+import { type PodSettings, reportKeyName } from "./settings.ts";
+
+export interface Built {
+  readonly pod: V1Pod;
+  /** The plan's Secret, if it is too large for the pod; to be created after the pod, with `ownedBy`. */
+  readonly planSecret?: V1Secret;
+}
+
+/** Name and labels of the pod of the record's current attempt. */
+export const podMeta = ({ id, run }: TaskRecord, { instance }: PodSettings) => ({
+  name: names.podName(id, run.attempt),
+  labels: {
+    [names.labels.managedBy]: names.managedBy,
+    [names.labels.instance]: instance,
+    [names.labels.task]: id,
+    [names.labels.attempt]: String(run.attempt),
+  },
+});
+
+/**
+ * The pod of the record's current attempt. The record must hold the contents of its inputs. Throws TesError if no pod can be
+ * made of it: "too-large", or "invalid" if the operator has since taken back what the task was granted. Pure.
+ */
+export function buildPod(record: TaskRecord, settings: PodSettings): Built {
+  const plan = buildPlan(record, settings);
+  const encoded = encodeWithinBounds(plan);
+  const inSecret = encoded.length > names.planAnnotationBytesMax;
+  const meta = podMeta(record, settings);
+  const pod: V1Pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...meta,
+      annotations: {
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+        "karpenter.sh/do-not-disrupt": "true",
+        ...(inSecret ? {} : { [names.planAnnotation]: encoded }),
+      },
+    },
+    spec: {
+      restartPolicy: "Never",
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 30,
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      ...placement(record.task, settings),
+      imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
+      ...(plan.staging === "init" ? { initContainers: [stageIn(settings, inSecret)] } : {}),
+      containers: [
+        supervisor(settings, inSecret, plan.staging),
+        ...plan.executors.map((_, executor) => executorContainer(executor, record, plan, settings)),
+      ],
+      volumes: [
+        { name: names.volumes.bin, emptyDir: { sizeLimit: "8Mi" } },
+        { name: names.volumes.steps, emptyDir: { sizeLimit: "64Mi" } },
+        workVolume(record, settings),
+        ...(inSecret
+          ? [
+              {
+                name: names.volumes.plan,
+                secret: { secretName: names.planSecretName(record.id, record.run.attempt) },
+              },
+            ]
+          : []),
+      ],
+    },
+  };
+  if (!inSecret) return { pod };
+  const planSecret: V1Secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { ...meta, name: names.planSecretName(record.id, record.run.attempt) },
+    stringData: { plan: encoded },
+  };
+  return { pod, planSecret };
+}
+
+/** The Secret, to be removed by Kubernetes together with the pod. */
+export function ownedBy(secret: V1Secret, pod: V1Pod): V1Secret {
+  const { name = "", uid = "" } = pod.metadata ?? {};
+  return {
+    ...secret,
+    metadata: { ...secret.metadata, ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid }] },
+  };
+}
+
+const stageIn = (settings: PodSettings, planInSecret: boolean): V1Container => ({
+  ...sidecar(settings, planInSecret),
+  name: names.containers.stageIn,
+  args: ["stage-in"],
+});
+
+/**
+ * The first of the containers. Where it does the staging, its hook keeps the kubelet from starting the executors' containers
+ * before their volumes are laid out: containers are started in their order, each after the hook of the one before.
+ */
+function supervisor(settings: PodSettings, planInSecret: boolean, staging: TaskPlan["staging"]): V1Container {
+  const awaitLayout = [paths.SHELL, paths.AWAIT_LAYOUT].map((name) => `${paths.IMAGE_BIN}/${name}`);
+  return {
+    ...sidecar(settings, planInSecret),
+    name: names.containers.supervisor,
+    args: ["supervise"],
+    ...(staging === "supervisor"
+      ? { lifecycle: { postStart: { exec: { command: [...awaitLayout, paths.STEPS] } } } }
+      : {}),
+  };
+}
+
+/**
+ * Our containers run as root without any capability but DAC_OVERRIDE: executors may run as any user, and what they wrote with
+ * mode 0600 must still be uploaded, and removed.
+ */
+export const sidecarSecurity: V1SecurityContext = {
+  runAsUser: 0,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] },
+};
+
+/** What our two containers share. */
+function sidecar(settings: PodSettings, planInSecret: boolean): Omit<V1Container, "name"> {
+  return {
+    image: settings.sidecarImage,
+    imagePullPolicy: "IfNotPresent",
+    env: sidecarEnv(settings, planInSecret),
+    envFrom: settings.storageSecrets.map((name) => ({ secretRef: { name, optional: true } })),
+    resources: sidecarResources,
+    securityContext: sidecarSecurity,
+    volumeMounts: [
+      { name: names.volumes.bin, mountPath: paths.BIN },
+      { name: names.volumes.steps, mountPath: paths.STEPS },
+      { name: names.volumes.work, mountPath: paths.WORK },
+      ...(planInSecret
+        ? [{ name: names.volumes.plan, mountPath: paths.PLAN_FILE.replace(/\/[^/]*$/, ""), readOnly: true }]
+        : []),
+    ],
+  };
+}
+
+function sidecarEnv({ callbackUrl, reportKeySecret }: PodSettings, planInSecret: boolean): V1EnvVar[] {
+  const key = { name: reportKeySecret, key: reportKeyName };
+  return [
+    ...(planInSecret
+      ? []
+      : [
+          {
+            name: paths.ENV_PLAN,
+            valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${names.planAnnotation}']` } },
+          },
+        ]),
+    ...(callbackUrl === undefined
+      ? []
+      : [
+          { name: paths.ENV_CALLBACK_URL, value: callbackUrl },
+          { name: paths.ENV_REPORT_KEY, valueFrom: { secretKeyRef: key } },
+        ]),
+  ];
+}
+
+function executorContainer(
+  index: number,
+  { task }: TaskRecord,
+  plan: TaskPlan,
+  settings: PodSettings,
+): V1Container {
+  const executor = task.executors[index];
+  return {
+    name: names.executorContainer(index),
+    image: executor?.image ?? "",
+    command: [`${paths.BIN}/${paths.SHELL}`, `${paths.BIN}/${paths.GATE}`, paths.STEP],
+    ...(executor?.workdir === undefined ? {} : { workingDir: executor.workdir }),
+    resources: executorResources(index, task.resources, settings),
+    securityContext: { allowPrivilegeEscalation: false },
+    volumeMounts: [
+      { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
+      { name: names.volumes.steps, mountPath: paths.STEP, subPath: String(index), readOnly: true },
+      ...plan.mounts.map((mount) => workMount(mount, plan.workFolder)),
+    ],
+  };
+}
+
+const workMount = ({ path, folder }: PlanMount, workFolder: string): V1VolumeMount => ({
+  name: names.volumes.work,
+  mountPath: path,
+  subPath: workFolder === "" ? folder : `${workFolder}/${folder}`,
+});
+
+function workVolume({ task }: TaskRecord, { work, defaults }: PodSettings): V1Volume {
+  const name = names.volumes.work;
+  const size = diskSize(task.resources, defaults);
+  switch (work.kind) {
+    case "emptyDir":
+      return { name, emptyDir: task.resources?.disk_gb ? { sizeLimit: size } : {} };
+    case "claim":
+      return { name, persistentVolumeClaim: { claimName: work.claim } };
+    case "ephemeral":
+      return {
+        name,
+        ephemeral: {
+          volumeClaimTemplate: {
+            spec: {
+              accessModes: ["ReadWriteOnce"],
+              ...(work.storageClass === undefined ? {} : { storageClassName: work.storageClass }),
+              resources: { requests: { storage: size } },
+            },
+          },
+        },
+      };
+  }
+}

@@ -1,0 +1,45 @@
+// Which paths of the executors are mounted from the work volume, and under which folder name.
+import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import type { PlanMount } from "../../sidecar/contract/plan.ts";
+import { fixedPrefix, isSystemFolder, isWithin, normalizePath, parentPath } from "../tes/path.ts";
+import type { Task } from "../tes/task.ts";
+
+/**
+ * The mounts of a task: the folder of every file, every DIRECTORY and volume, the fixed part of every wildcard; what lies
+ * in another of them is left out, since mounts inside mounts of the same volume would hide files. A folder mount hides the
+ * image's own content, so a file right in a system folder is mounted by itself.
+ */
+export function planMounts(task: Task): PlanMount[] {
+  const wanted = [...new Set(wantedPaths(task))].sort((a, b) => a.length - b.length);
+  const folders = wanted.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
+  const outermost = folders.filter(
+    (path) => !folders.some((other) => other !== path && isWithin(path, other)),
+  );
+  const files = wanted.filter(
+    (path) => !path.endsWith("/") && !outermost.some((folder) => isWithin(path, folder)),
+  );
+  return [
+    ...outermost.map((path, index) => ({ path, folder: `dir-${index}`, file: false })),
+    ...files.map((path, index) => ({ path, folder: `file-${index}`, file: true })),
+  ];
+}
+
+/** Paths to mount; a folder ends in a slash. */
+const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Task): string[] => [
+  ...inputs.map(({ path, type }) => (type === "DIRECTORY" ? folder(path) : file(path))),
+  ...outputs.map(({ path, type }) => {
+    if (hasWildcards(path)) return folder(fixedPrefix(path));
+    return type === "DIRECTORY" ? folder(path) : file(path);
+  }),
+  ...volumes.map(folder),
+  ...executors.flatMap(({ stdin, stdout, stderr }) =>
+    [stdin, stdout, stderr].flatMap((path) => (path ? file(path) : [])),
+  ),
+];
+
+const folder = (path: string): string => `${normalizePath(path)}/`;
+
+function file(path: string): string {
+  const parent = parentPath(path);
+  return isSystemFolder(parent) ? normalizePath(path) : folder(parent);
+}

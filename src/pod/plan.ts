@@ -1,0 +1,92 @@
+// Record → TaskPlan: what the pod is asked to do.
+import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import {
+  encodePlan,
+  type PlanExecutor,
+  type PlanInput,
+  type PlanMount,
+  type PlanOutput,
+  type TaskPlan,
+} from "../../sidecar/contract/plan.ts";
+import { TesError } from "../tes/errors.ts";
+import { normalizePath } from "../tes/path.ts";
+import type { TaskRecord } from "../tes/record.ts";
+import type { Executor, Input, Task } from "../tes/task.ts";
+import { planMounts } from "./mounts.ts";
+import { planSecretBytesMax, podName } from "./names.ts";
+import type { PodSettings } from "./settings.ts";
+
+/** The plan of the record's current attempt. The record must hold the contents of its inputs. */
+export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings): TaskPlan {
+  const mounts = planMounts(task);
+  return {
+    version: 1,
+    task: id,
+    attempt: run.attempt,
+    staging: staging(task, mounts, settings),
+    workFolder: settings.work.kind === "claim" ? podName(id, run.attempt) : "",
+    inputs: (task.inputs ?? []).map(planInput),
+    outputs: (task.outputs ?? []).map(planOutput),
+    executors: task.executors.map(planExecutor),
+    mounts,
+    logHeadBytes: settings.logHeadBytes,
+    logTailBytes: settings.logTailBytes,
+    ...(settings.strictOutputs ? { strictOutputs: true } : {}),
+  };
+}
+
+/**
+ * Without inputs there is nothing to stage, so nothing for an init container: one that only lays out folders would cost up
+ * to a second, as the kubelet sees the end of a container only once a second. An input that is mounted as a single file
+ * must be whole before its executor's container is created, so it is always staged by the init container.
+ */
+function staging(
+  { inputs = [] }: Task,
+  mounts: readonly PlanMount[],
+  settings: PodSettings,
+): TaskPlan["staging"] {
+  if (inputs.length === 0) return "supervisor";
+  const paths = new Set(inputs.map(({ path }) => normalizePath(path)));
+  return mounts.some(({ file, path }) => file && paths.has(path)) ? "init" : settings.staging;
+}
+
+/** The encoded plan. Throws TesError "too-large" if not even a Secret could carry it. */
+export function encodeWithinBounds(plan: TaskPlan): string {
+  const encoded = encodePlan(plan);
+  if (encoded.length <= planSecretBytesMax) return encoded;
+  throw new TesError(
+    "too-large",
+    `Task is too large for a pod: ${encoded.length} bytes compressed, at most ${planSecretBytesMax}; put content into storage and give its url`,
+  );
+}
+
+/** "If content is not empty, url must be ignored"; empty content without a url (or with an empty one) is an empty file. */
+function planInput({ path, type, url, content }: Input): PlanInput {
+  if (content !== undefined && (content !== "" || !url)) return { path, type, content };
+  return url === undefined ? { path, type } : { path, type, url };
+}
+
+function planOutput({ path, type, url, path_prefix }: NonNullable<Task["outputs"]>[number]): PlanOutput {
+  const wildcard = hasWildcards(path) && path_prefix !== undefined;
+  return wildcard ? { path, type, url, pathPrefix: path_prefix } : { path, type, url };
+}
+
+function planExecutor({
+  command,
+  env,
+  workdir,
+  stdin,
+  stdout,
+  stderr,
+  ignore_error,
+}: Executor): PlanExecutor {
+  return {
+    command,
+    env: env ?? {},
+    ignoreError: ignore_error ?? false,
+    ...(workdir === undefined ? {} : { workdir }),
+    ...(stdin === undefined ? {} : { stdin }),
+    ...(stdout === undefined ? {} : { stdout }),
+    ...(stderr === undefined ? {} : { stderr }),
+  };
+}

@@ -1,0 +1,52 @@
+// PodSettings: what the operator decides about every pod.
+import type { Offer } from "../tes/offer.ts";
+
+/** Where the task's files lie while it runs. */
+export type WorkVolume =
+  /** A folder of the node: no provisioning, the fastest; counts against the node's disk. */
+  | { readonly kind: "emptyDir" }
+  /** A PersistentVolumeClaim per task (generic ephemeral volume), owned by the pod. */
+  | { readonly kind: "ephemeral"; readonly storageClass?: string }
+  /** A folder per task of one claim that all pods share (ReadWriteMany, or one node). */
+  | { readonly kind: "claim"; readonly claim: string };
+
+/** Without a value, of every value; without an effect, of every effect. */
+export interface Toleration {
+  readonly key: string;
+  readonly operator: "Equal" | "Exists";
+  readonly value?: string;
+  readonly effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+export interface PodSettings {
+  /** Name of this installation: separates its pods from those of others in the namespace. */
+  readonly instance: string;
+  readonly sidecarImage: string;
+  /** URL of the service as pods see it; without it reports are read from the journal when the pod ends. */
+  readonly callbackUrl?: string;
+  readonly work: WorkVolume;
+  readonly staging: "init" | "supervisor";
+  /** Names of Secrets whose keys become environment of stage-in and supervisor (AWS_ACCESS_KEY_ID, …). */
+  readonly storageSecrets: readonly string[];
+  /** Secret that holds the report key under `key`. */
+  readonly reportKeySecret: string;
+  readonly imagePullSecrets: readonly string[];
+  /** Used where a task names no figure. */
+  readonly defaults: { readonly cpuCores: number; readonly ramGb: number; readonly diskGb: number };
+  /** What a task may ask for. */
+  readonly offer: Offer;
+  /** Where a task goes, besides, that may be stopped at any time. */
+  readonly preemptible: {
+    readonly nodeSelector: Readonly<Record<string, string>>;
+    readonly tolerations: readonly Toleration[];
+  };
+  /** The extended resource that GPUs are, and the label that tells their type. */
+  readonly gpu: { readonly resource: string; readonly typeLabel: string };
+  readonly logHeadBytes: number;
+  readonly logTailBytes: number;
+  /** A declared output that is missing is a SYSTEM_ERROR and not just a line of system_logs. */
+  readonly strictOutputs: boolean;
+}
+
+/** The key within reportKeySecret. */
+export const reportKeyName = "report-key";

@@ -1,0 +1,142 @@
+// Actions: what a decision does to the cluster and the store, with bounds on how much of it at once.
+import PQueue from "p-queue";
+import { parseReport, type Report } from "../../sidecar/contract/report.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Logger } from "../log.ts";
+import { containers, podName } from "../pod/names.ts";
+import type { PodSettings } from "../pod/settings.ts";
+import type { TaskStore } from "../store/store.ts";
+import { noAdditions, type TaskRecord } from "../tes/record.ts";
+import { applyReports } from "../tes/reports.ts";
+import { createPod } from "./create.ts";
+import type { Decision } from "./decide.ts";
+import type { PodCache } from "./pod-cache.ts";
+import type { Next } from "./reconcile.ts";
+
+export interface Actions {
+  /** Runs `job` when it may create a pod: so many at once, so many a second, none while the API server asks to wait. */
+  createSlot(signal: AbortSignal, job: () => Promise<void>): Promise<void>;
+  /** Carries out one decision. Every one of them is idempotent: it may have been carried out by a process that died. */
+  act(record: TaskRecord, decision: Exclude<Decision, { do: "rest" }>, signal: AbortSignal): Promise<Next>;
+  /** Removes pods of the task but `keep`; those of an unknown task only when they are so old that it is none of this store. */
+  removeStrangers(task: string, keep: string | undefined, signal: AbortSignal): Promise<void>;
+}
+
+interface Dependencies {
+  readonly cluster: Cluster;
+  readonly store: TaskStore;
+  readonly pods: PodCache;
+  readonly settings: PodSettings;
+  readonly log: Logger;
+  readonly clock: () => Date;
+  readonly creates: { readonly concurrency: number; readonly perSecond: number };
+}
+
+const callsMax = 16;
+const journalBytesMax = 16 * 1024 * 1024;
+/** A pod of an unknown task may be one of a store that is only being restored. */
+const strangerAgeSecondsMin = 600;
+
+export function createActions(dependencies: Dependencies): Actions {
+  const { store, log, creates } = dependencies;
+  const createQueue = new PQueue({
+    concurrency: creates.concurrency,
+    intervalCap: creates.perSecond,
+    interval: 1000,
+  });
+  const calls = new PQueue({ concurrency: callsMax });
+
+  let pauseEnd: NodeJS.Timeout | undefined;
+  /** The latest word counts: an earlier, shorter pause must not end a later one. */
+  function pause(seconds: number): void {
+    createQueue.pause();
+    clearTimeout(pauseEnd);
+    pauseEnd = setTimeout(() => createQueue.start(), seconds * 1000);
+    pauseEnd.unref();
+  }
+
+  async function change(
+    record: TaskRecord,
+    { record: next, systemLogs }: Decision & { do: "change" },
+  ): Promise<Next> {
+    await store.save(next, { ...noAdditions, systemLogs });
+    if (next.state !== record.state)
+      log.info("task state", { task: record.id, from: record.state, to: next.state });
+    return "again";
+  }
+
+  return {
+    createSlot: (signal, job) => createQueue.add(job, { signal }),
+    act(record, decision, signal) {
+      switch (decision.do) {
+        case "create":
+          return createPod(record, { ...dependencies, pause }, signal);
+        case "confirm":
+          return calls.add(() => confirm(record, dependencies, signal));
+        case "read-journal":
+          return calls.add(() => readJournal(record, dependencies, signal));
+        case "delete":
+          return calls.add(() => remove(record, decision.graceSeconds, dependencies, signal));
+        case "change":
+          return change(record, decision);
+      }
+    },
+    removeStrangers: (task, keep, signal) => removeStrangers({ task, keep }, dependencies, signal),
+  };
+}
+
+/** Asks for the pod by name: the list may be older than the pod. */
+async function confirm(
+  { id, run }: TaskRecord,
+  { cluster, pods }: Dependencies,
+  signal: AbortSignal,
+): Promise<Next> {
+  const pod = await cluster.getPod(podName(id, run.attempt), signal);
+  if (pod === undefined) return "gone";
+  pods.put(pod);
+  return "again";
+}
+
+/** What the pod's containers printed of their reports, applied like those that came by HTTP. */
+async function readJournal(
+  record: TaskRecord,
+  { cluster, store }: Dependencies,
+  signal: AbortSignal,
+): Promise<Next> {
+  const pod = podName(record.id, record.run.attempt);
+  const read = async (container: string): Promise<Report[]> => {
+    const text = await cluster.readLog(pod, container, journalBytesMax, signal);
+    return (text ?? "").split("\n").flatMap((line) => parseReport(line) ?? []);
+  };
+  const reports = [...(await read(containers.stageIn)), ...(await read(containers.supervisor))];
+  const { record: told, additions } = applyReports(record, reports);
+  await store.save({ ...told, run: { ...told.run, journalRead: true } }, additions);
+  return "again";
+}
+
+async function remove(
+  { id, run }: TaskRecord,
+  graceSeconds: number,
+  { cluster, pods }: Dependencies,
+  signal: AbortSignal,
+): Promise<Next> {
+  const name = podName(id, run.attempt);
+  await cluster.deletePod(name, { graceSeconds, uid: run.podUid || undefined }, signal);
+  pods.markDeleting(name);
+  return "again";
+}
+
+async function removeStrangers(
+  { task, keep }: { task: string; keep: string | undefined },
+  { cluster, store, pods, clock }: Dependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const strangers = pods.podsOf(task).filter(({ name, deleting }) => name !== keep && !deleting);
+  if (strangers.length === 0) return;
+  const known = (await store.getLine(task)) !== undefined;
+  for (const { name, uid, creationTime } of strangers) {
+    const ageSeconds = (clock().getTime() - creationTime.getTime()) / 1000;
+    if (known || ageSeconds >= strangerAgeSecondsMin)
+      await cluster.deletePod(name, { graceSeconds: 0, uid }, signal);
+  }
+}

@@ -1,0 +1,97 @@
+// Creating a task's pod, and what becomes of the task if that fails.
+import { type Cluster, ClusterError } from "../cluster/cluster.ts";
+import { type Built, buildPod, ownedBy } from "../pod/build.ts";
+import { buildCleanUpPod } from "../pod/clean-up.ts";
+import type { PodSettings } from "../pod/settings.ts";
+import type { TaskStore } from "../store/store.ts";
+import { TesError } from "../tes/errors.ts";
+import { noAdditions, systemLog, type TaskRecord, withState } from "../tes/record.ts";
+import type { PodCache } from "./pod-cache.ts";
+import type { Next } from "./reconcile.ts";
+
+export interface CreateDependencies {
+  readonly cluster: Cluster;
+  readonly store: TaskStore;
+  readonly pods: PodCache;
+  readonly settings: PodSettings;
+  readonly clock: () => Date;
+  /** Creates no pods at all for so many seconds. */
+  readonly pause: (seconds: number) => void;
+}
+
+const quotaRetrySeconds = 10;
+
+/**
+ * Creates the pod of the record's attempt, and the Secret of its plan if it needs one. Idempotent by the pod's name. A
+ * refusal that will not change ends the task; a full namespace or a busy API server leaves it QUEUED with the reason.
+ */
+export async function createPod(
+  record: TaskRecord,
+  dependencies: CreateDependencies,
+  signal: AbortSignal,
+): Promise<Next> {
+  const { store, cluster, pods, settings } = dependencies;
+  const full = await store.getFull(record.id);
+  if (full === undefined) return "rest";
+  try {
+    const { pod, planSecret } = build(full.record, settings);
+    const created = await cluster.createPod(pod, signal);
+    if (planSecret !== undefined) await cluster.createSecret(ownedBy(planSecret, created), signal);
+    pods.put(created);
+    const run = { ...record.run, created: true, podUid: created.metadata?.uid ?? "" };
+    await store.save({ ...record, run }, noAdditions);
+    return "again";
+  } catch (error) {
+    if (error instanceof TesError) return impossible(record, error, dependencies);
+    if (!(error instanceof ClusterError)) throw error;
+    return refused(record, error, dependencies);
+  }
+}
+
+const build = (record: TaskRecord, settings: PodSettings): Built =>
+  record.run.cleanUp === undefined ? buildPod(record, settings) : { pod: buildCleanUpPod(record, settings) };
+
+/** The record of a task whose pod will never be: failed; or, where that pod was only to clean up, done with. */
+const withoutPod = (record: TaskRecord, now: Date): TaskRecord =>
+  record.run.cleanUp === undefined ? withState(record, "SYSTEM_ERROR", now) : { ...record, live: false };
+
+/** Possible once, when the task was accepted: the operator's settings have changed since. */
+async function impossible(
+  record: TaskRecord,
+  { message }: TesError,
+  { store, clock }: CreateDependencies,
+): Promise<Next> {
+  const now = clock();
+  const systemLogs = [systemLog(`Pod was not created: ${message}`, now.toISOString())];
+  await store.save(withoutPod(record, now), { ...noAdditions, systemLogs });
+  return "again";
+}
+
+async function refused(
+  record: TaskRecord,
+  error: ClusterError,
+  { store, clock, pause }: CreateDependencies,
+): Promise<Next> {
+  const now = clock();
+  const message = `Pod was not created: ${error.message}`;
+  const additions = { ...noAdditions, systemLogs: [systemLog(message, now.toISOString())] };
+  switch (error.kind) {
+    case "refused":
+      await store.save(withoutPod(record, now), additions);
+      return "again";
+    case "throttled": {
+      const seconds = error.retryAfterSeconds ?? 1;
+      pause(seconds);
+      return seconds;
+    }
+    case "quota":
+    case "unavailable": {
+      // One line of system_logs for each reason, however often it is met.
+      const waiting = { reason: message, since: now.toISOString() };
+      if (record.run.waiting?.reason !== message)
+        await store.save({ ...record, run: { ...record.run, waiting } }, additions);
+      if (error.kind === "quota") return quotaRetrySeconds;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,257 @@
+// decide: what is owed to a task, given its record and its pod as they are. Pure; the whole failure policy is here.
+import type { Outcome } from "../../sidecar/contract/report.ts";
+import { podName } from "../pod/names.ts";
+import { isOver, type PodFacts } from "../pod/observe.ts";
+import { newRun, systemLog, type TaskRecord, withState } from "../tes/record.ts";
+import { isTerminal, type State } from "../tes/state.ts";
+import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
+import { isClaimFault, patienceSeconds } from "./patience.ts";
+
+/** The pod as last seen; "absent" from a complete list; "unknown" while there was no list yet. */
+export type Sight = PodFacts | "absent" | "unknown";
+
+export type Decision =
+  /** Nothing to do until something changes, or until the time is up. */
+  | { readonly do: "rest"; readonly wakeAfterSeconds?: number }
+  | { readonly do: "create" }
+  /** The pod was created and is in no list: ask for it by name before calling it gone. */
+  | { readonly do: "confirm" }
+  | { readonly do: "read-journal" }
+  | { readonly do: "delete"; readonly graceSeconds: number }
+  /** Save this, then decide again. */
+  | { readonly do: "change"; readonly record: TaskRecord; readonly systemLogs: readonly string[] };
+
+export interface Situation {
+  readonly record: TaskRecord;
+  readonly sight: Sight;
+  /** The pod was asked for by name and is not there. */
+  readonly gone: boolean;
+  readonly now: Date;
+  readonly policy: Policy;
+}
+
+export interface Policy {
+  /** Pods tried for one task as long as no executor was released. */
+  readonly attemptsMax: number;
+  readonly imagePullSecondsMax: number;
+  readonly containerStartSecondsMax: number;
+  /** For the claim of a pod to be bound, and for a node to start the first container of a pod that it was given. */
+  readonly podStartSecondsMax: number;
+  readonly cancelGraceSeconds: number;
+  /** Whether tasks have folders of one claim, which outlive their pods. */
+  readonly sharedClaim: boolean;
+  /** The state of a task that the system took away; PREEMPTED makes stored versions of Nextflow poll for ever. */
+  readonly preemptedState: "SYSTEM_ERROR" | "PREEMPTED";
+}
+
+/** Order of judgement: terminal, canceling, the supervisor's word, the pod's absence, its end, its troubles, its progress. */
+export function decide(situation: Situation): Decision {
+  const { record, sight, policy } = situation;
+  const { run, state } = record;
+  if (!record.live) return rest;
+  if (isTerminal(state)) {
+    return decideCleanUp(situation) ?? clear(situation, afterPod(situation), finishedGraceSeconds);
+  }
+  if (state === "CANCELING") {
+    return clear(situation, withState(record, "CANCELED", situation.now), policy.cancelGraceSeconds);
+  }
+  if (run.outcome !== undefined && run.outcome.outcome !== "interrupted") {
+    return finish(situation, stateOf(run.outcome.outcome));
+  }
+  return typeof sight === "string" ? decideUnseen(situation) : decideSeen(situation, sight);
+}
+
+function decideSeen(situation: Situation, facts: PodFacts): Decision {
+  const { record, now } = situation;
+  const { run } = record;
+  if (!run.created) return adopt(situation, facts);
+  if (isLost(facts, now)) return decideOver(situation, facts);
+  if (facts.disruption !== undefined && run.disruption === undefined && !run.journalRead)
+    return noteDisruption(record, facts.disruption);
+  if (isOver(facts)) return decideOver(situation, facts);
+  if (facts.deleting) return awaitDeletion(facts, now);
+  return decideWaiting(situation, facts) ?? decideProgress(situation, facts);
+}
+
+const rest: Decision = { do: "rest" };
+
+/**
+ * A node that is cut off never tells that its pod is over, and the pod stays in the list for as long as the node does: so
+ * long after the end of its grace it counts as lost.
+ */
+const lostAfterSeconds = 120;
+
+/** Undefined if it is not known when the pod should have been gone. */
+const secondsToLoss = ({ deletionTime }: PodFacts, now: Date): number | undefined =>
+  deletionTime && lostAfterSeconds - (now.getTime() - deletionTime.getTime()) / 1000;
+
+const isLost = (facts: PodFacts, now: Date): boolean => (secondsToLoss(facts, now) ?? 1) <= 0;
+
+function awaitDeletion(facts: PodFacts, now: Date): Decision {
+  const seconds = secondsToLoss(facts, now);
+  return seconds === undefined ? rest : { do: "rest", wakeAfterSeconds: seconds };
+}
+
+/** A pod whose task is over has nothing left to save; its containers end by themselves. */
+const finishedGraceSeconds = 5;
+
+/** Takes the pod away, by force if it is lost, then saves `done`. */
+function clear({ record, sight, now }: Situation, done: TaskRecord, graceSeconds: number): Decision {
+  if (sight === "unknown" && record.run.created) return rest;
+  if (typeof sight === "string") return { do: "change", record: done, systemLogs: [] };
+  if (isLost(sight, now)) return { do: "delete", graceSeconds: 0 };
+  return sight.deleting ? awaitDeletion(sight, now) : { do: "delete", graceSeconds };
+}
+
+function stateOf(outcome: Exclude<Outcome, "interrupted">): State {
+  switch (outcome) {
+    case "complete":
+      return "COMPLETE";
+    case "executor-error":
+      return "EXECUTOR_ERROR";
+    case "system-error":
+      return "SYSTEM_ERROR";
+  }
+}
+
+function finish({ record, now }: Situation, state: State, reason?: string): Decision {
+  const systemLogs = reason === undefined ? [] : [systemLog(reason, now.toISOString())];
+  return { do: "change", record: withState(record, state, now), systemLogs };
+}
+
+/** Another pod, if no executor was released and there are attempts left; else the end. */
+function retryOr(situation: Situation, state: State, reason: string): Decision {
+  const { record, now, policy } = situation;
+  const { attempt, released } = record.run;
+  if (released > 0 || attempt >= policy.attemptsMax) return finish(situation, state, reason);
+  const left = mayHaveLeft(record) ? ({ folderLeft: true } as const) : {};
+  const again: TaskRecord = { ...withState(record, "QUEUED", now), run: { ...newRun(attempt + 1), ...left } };
+  const message = `${reason}; no executor was started, trying again (attempt ${attempt + 1} of ${policy.attemptsMax})`;
+  return { do: "change", record: again, systemLogs: [systemLog(message, now.toISOString())] };
+}
+
+function decideUnseen(situation: Situation): Decision {
+  const { record, sight, gone } = situation;
+  if (!record.run.created) return { do: "create" };
+  if (sight === "unknown") return rest;
+  if (!gone) return { do: "confirm" };
+  if (record.run.disruption !== undefined) return preempted(situation, record.run.disruption);
+  return retryOr(
+    situation,
+    "SYSTEM_ERROR",
+    `Pod ${podName(record.id, record.run.attempt)} was deleted by something else`,
+  );
+}
+
+/** Kept for when the pod is gone: it says why only as long as it is there, which may be shorter than one look at it. */
+const noteDisruption = (record: TaskRecord, disruption: string): Decision => ({
+  do: "change",
+  record: { ...record, run: { ...record.run, disruption } },
+  systemLogs: [],
+});
+
+const preempted = (situation: Situation, reason: string): Decision =>
+  retryOr(situation, situation.policy.preemptedState, `Pod was preempted: ${reason}`);
+
+/**
+ * A pod of whose creation nothing was saved: the process died in between, or the answer was lost. Creating it again finds
+ * it, and makes the Secret of its plan if that is still missing. One that ends is only noted, never made anew.
+ */
+function adopt({ record }: Situation, facts: PodFacts): Decision {
+  if (!isOver(facts) && !facts.deleting) return { do: "create" };
+  const run = { ...record.run, created: true, podUid: facts.uid };
+  return { do: "change", record: { ...record, run }, systemLogs: [] };
+}
+
+/** The task's own limits of time and disk: another pod would only reach them again. Other reasons are the node's. */
+const limitsReached: ReadonlySet<string> = new Set(["DeadlineExceeded", "Evicted"]);
+
+/** The pod can do no more. Whatever it told is read first, if its node answers; then causes in order, first match wins. */
+function decideOver(situation: Situation, facts: PodFacts): Decision {
+  const { record, now } = situation;
+  if (!record.run.journalRead && !isLost(facts, now)) return { do: "read-journal" };
+  const disruption = facts.disruption ?? record.run.disruption;
+  if (disruption !== undefined) return preempted(situation, disruption);
+  if (facts.failed !== undefined && facts.failed.reason !== "") {
+    const { reason, message } = facts.failed;
+    const judge = limitsReached.has(reason) ? finish : retryOr;
+    return judge(situation, "SYSTEM_ERROR", `Pod failed: ${reason} ${message}`.trimEnd());
+  }
+  return retryOr(situation, "SYSTEM_ERROR", describeEnd(record, facts));
+}
+
+/** What there is to say of a pod that ended for no cause that Kubernetes names. */
+function describeEnd({ run }: TaskRecord, facts: PodFacts): string {
+  if (facts.deleting) return `Pod ${facts.name} was deleted by something else`;
+  if (run.outcome !== undefined) {
+    return `Pod ${facts.name} was stopped by something else: ${run.outcome.message ?? "no reason given"}`;
+  }
+  const [name, end] = facts.supervisor ? ["supervisor", facts.supervisor] : ["stage-in", facts.stageIn];
+  return `Container ${name} ended with exit code ${end?.exitCode ?? "unknown"} (${end?.reason || "no reason given"}) and left no report`;
+}
+
+/** The pod does not start: say why, once for each reason, and give up when its patience is over. */
+function decideWaiting(situation: Situation, facts: PodFacts): Decision | undefined {
+  const { record, now, policy } = situation;
+  const waiting = waitingReason(facts, record);
+  const known = record.run.waiting;
+  if (waiting === undefined) {
+    if (known === undefined) return undefined;
+    const { waiting: _, ...run } = record.run;
+    return { do: "change", record: { ...record, run }, systemLogs: [] };
+  }
+  if (known?.reason !== waiting.reason) {
+    const run = { ...record.run, waiting: { reason: waiting.reason, since: now.toISOString() } };
+    return {
+      do: "change",
+      record: { ...record, run },
+      systemLogs: [systemLog(waiting.message, now.toISOString())],
+    };
+  }
+  const patience = patienceSeconds(facts, policy);
+  if (patience === undefined) return undefined;
+  const left = patience - (now.getTime() - Date.parse(known.since)) / 1000;
+  if (left > 0) return { do: "rest", wakeAfterSeconds: left };
+  // A claim may be bound for another pod; an image is as wrong for the next.
+  const judge = facts.trouble === undefined ? retryOr : finish;
+  return judge(situation, "SYSTEM_ERROR", waiting.message);
+}
+
+/** Why the pod waits; undefined if it does not, or only an executor whose turn has not come does. */
+function waitingReason({ unschedulable, trouble }: PodFacts, { run }: TaskRecord) {
+  if (unschedulable !== undefined) {
+    const what = isClaimFault(unschedulable) ? "the claim" : "a node";
+    return { reason: `Waiting for ${what}`, message: `Waiting for ${what}: ${unschedulable}` };
+  }
+  if (trouble === undefined) return undefined;
+  if (trouble.executor !== undefined && trouble.executor > run.executors.length) return undefined;
+  const { container, reason, message } = trouble;
+  return {
+    reason: `${container} ${kindOf(reason)}`,
+    message: `Container ${container} does not start: ${reason} ${message}`,
+  };
+}
+
+/** The kubelet alternates between these two while it waits to try again; to a user they are one. */
+const kindOf = (reason: string): string => (reason === "ImagePullBackOff" ? "ErrImagePull" : reason);
+
+function decideProgress(situation: Situation, facts: PodFacts): Decision {
+  const { record, now } = situation;
+  if (!facts.scheduled || facts.nodeName === undefined) return rest;
+  if (record.run.nodeName !== undefined) return awaitBegin(situation, facts);
+  const run = { ...record.run, nodeName: facts.nodeName };
+  const message = systemLog(`Scheduled on node ${facts.nodeName}`, now.toISOString());
+  const started = record.state === "QUEUED" ? withState(record, "INITIALIZING", now) : record;
+  return { do: "change", record: { ...started, run }, systemLogs: [message] };
+}
+
+/** A node that cannot make a pod's sandbox or mount its volumes says so in events only, and tries for ever. */
+function awaitBegin(situation: Situation, { startingSince, nodeName }: PodFacts): Decision {
+  const { record, now, policy } = situation;
+  const { acknowledged } = record.run;
+  if (startingSince === undefined || acknowledged["stage-in"] + acknowledged.supervisor > 0) return rest;
+  const left = policy.podStartSecondsMax - (now.getTime() - startingSince.getTime()) / 1000;
+  if (left > 0) return { do: "rest", wakeAfterSeconds: left };
+  const words = `Node ${nodeName} started no container of the pod in ${policy.podStartSecondsMax} s`;
+  return retryOr(situation, "SYSTEM_ERROR", words);
+}

@@ -1,0 +1,144 @@
+// The reconciler: brings every live task and its pod together; reads, decides, acts, saves.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Report } from "../../sidecar/contract/report.ts";
+import type { Logger } from "../log.ts";
+import { podName } from "../pod/names.ts";
+import type { TaskStore } from "../store/store.ts";
+import { noAdditions, withState } from "../tes/record.ts";
+import { applyReports } from "../tes/reports.ts";
+import type { Actions } from "./actions.ts";
+import { decide, type Policy } from "./decide.ts";
+import { createKeyed, type Keyed } from "./keyed.ts";
+import type { PodCache } from "./pod-cache.ts";
+import { createSchedule, type Schedule } from "./schedule.ts";
+
+export interface Reconciler {
+  /** Something about the task may have changed. Returns at once. */
+  poke(id: string): void;
+  /** Takes reports of a pod. Undefined if there is no such task or the attempt is not its current one. */
+  report(id: string, attempt: number, reports: readonly Report[]): Promise<ReportAnswer | undefined>;
+  /** Asks for the end of the task: idempotent, and nothing happens to one that is over. False if there is no such task. */
+  cancel(id: string): Promise<boolean>;
+  /** Takes up all live tasks, then follows the pods until the signal ends it. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface ReportAnswer {
+  readonly acknowledged: number;
+  readonly cancel: boolean;
+}
+
+interface Dependencies {
+  readonly store: TaskStore;
+  readonly pods: PodCache;
+  readonly actions: Actions;
+  readonly policy: Policy;
+  readonly log: Logger;
+  readonly clock: () => Date;
+}
+
+/** After one step: another one, another one knowing that the pod is certainly not there, none, or one after so many seconds. */
+export type Next = "again" | "gone" | "rest" | number;
+
+/** A task that needs more steps than this in one go is looked at again later: no loop is without an end. */
+const stepsMax = 12;
+const stopSecondsMax = 5;
+
+export function createReconciler(dependencies: Dependencies): Reconciler {
+  const { store, pods, actions, log } = dependencies;
+  const keyed = createKeyed();
+  const schedule = createSchedule({ keyed, log, look: (id) => settle(id, false) });
+  let signal = new AbortController().signal;
+
+  /** Decides and acts until nothing is owed to the task for now. */
+  async function settle(id: string, mayCreate: boolean): Promise<void> {
+    let next: Next = "again";
+    for (let steps = 0; next === "again" || next === "gone"; steps++) {
+      if (steps === stepsMax) return schedule.wake(id, 1);
+      next = await step(id, next === "gone", mayCreate);
+    }
+    if (typeof next === "number") schedule.wake(id, next);
+  }
+
+  async function step(id: string, gone: boolean, mayCreate: boolean): Promise<Next> {
+    const record = await store.get(id);
+    const live = record?.live === true;
+    await actions.removeStrangers(id, live ? podName(id, record.run.attempt) : undefined, signal);
+    if (!live) return "rest";
+    const sight = pods.sight(id, record.run.attempt);
+    const decision = decide({ record, sight, gone, now: dependencies.clock(), policy: dependencies.policy });
+    if (decision.do === "rest") return decision.wakeAfterSeconds ?? "rest";
+    if (decision.do === "create" && !mayCreate) {
+      queueCreate(id);
+      return "rest";
+    }
+    return actions.act(record, decision, signal);
+  }
+
+  /** Waits for a slot without holding the task, so that a cancel can come in between. */
+  function queueCreate(id: string): void {
+    const job = () => keyed.run(id, () => settle(id, true));
+    actions.createSlot(signal, job).catch((error: unknown) => schedule.failed(id, error));
+  }
+
+  return {
+    poke: schedule.poke,
+    ...requests(dependencies, keyed, schedule),
+    async run(runSignal) {
+      signal = runSignal;
+      schedule.start();
+      for (const id of await store.liveIds()) schedule.poke(id);
+      try {
+        for await (const id of pods.follow(signal)) schedule.poke(id);
+      } catch (error) {
+        if (!signal.aborted) throw error; // the signal is the way this is meant to end
+      }
+      schedule.stop();
+      await Promise.race([keyed.idle(), sleep(stopSecondsMax * 1000)]);
+    },
+  };
+}
+
+/** What comes from outside: each saved at once, and then looked at. */
+function requests(
+  { store, clock }: Dependencies,
+  keyed: Keyed,
+  schedule: Schedule,
+): Pick<Reconciler, "report" | "cancel"> {
+  async function report(
+    id: string,
+    attempt: number,
+    reports: readonly Report[],
+  ): Promise<ReportAnswer | undefined> {
+    const record = await store.get(id);
+    if (record === undefined || record.run.attempt !== attempt) return undefined;
+    const { record: told, additions } = applyReports(record, reports);
+    if (told !== record && !(await store.save(told, additions))) throw changedMeanwhile(id);
+    const source = reports[0]?.source ?? "supervisor";
+    return { acknowledged: told.run.acknowledged[source], cancel: record.state === "CANCELING" };
+  }
+
+  async function cancel(id: string): Promise<boolean> {
+    const record = await store.get(id);
+    if (record === undefined) return false;
+    const canceling = withState(record, "CANCELING", clock());
+    if (canceling !== record && !(await store.save(canceling, noAdditions))) throw changedMeanwhile(id);
+    return true;
+  }
+
+  return {
+    async report(id, attempt, reports) {
+      const answer = await keyed.run(id, () => report(id, attempt, reports));
+      if (answer !== undefined) schedule.poke(id);
+      return answer;
+    },
+    async cancel(id) {
+      const known = await keyed.run(id, () => cancel(id));
+      if (known) schedule.poke(id);
+      return known;
+    },
+  };
+}
+
+/** Only another process on the same store can come in between; the caller tries again. */
+const changedMeanwhile = (id: string): Error => new Error(`Cannot save task "${id}": it changed meanwhile`);

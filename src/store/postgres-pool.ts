@@ -1,0 +1,134 @@
+// PostgresPool: a bounded pool of connections; every call has an end, and none depends on a connection that is lost.
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import postgres from "postgres";
+import type { Query } from "./query.ts";
+
+export interface PostgresPool {
+  /** Rows of one statement, which is a transaction of its own. */
+  run<Row>(query: Query): Promise<readonly Row[]>;
+  /** Runs the script in one transaction, with as much time as a migration may need. */
+  migrate(work: (run: (sql: string) => Promise<readonly unknown[]>) => Promise<void>): Promise<void>;
+  /** Whether the call failed before its statement can have reached the server. */
+  isUnsent(error: unknown): boolean;
+  close(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  /** `postgres://user@host:port/database?sslmode=…`, its password in it or apart. */
+  readonly url: string;
+  readonly password?: string;
+  readonly connectionsMax?: number;
+  readonly statementSecondsMax?: number;
+}
+
+/**
+ * Each statement of this program has one plan that is right whatever is stored: by its index, in the order of the index. Left to
+ * its estimates, the planner would now and then rather sort a million rows.
+ */
+const plannerSettings = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_sort: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  max_parallel_workers_per_gather: "0",
+  enable_memoize: "off",
+  jit: "off",
+};
+
+const migrationSecondsMax = 900;
+/** More texts than these are not kept prepared: only a client that tries makes so many. */
+const preparedMax = 128;
+/** The driver can wait for the end of a connection that the server ended long ago. */
+const closeSecondsMax = 1;
+/** So many times the server's own bound a call waits before its connections are given up. */
+const patience = 2;
+
+/** Makes no connection yet. Throws if the file of `sslrootcert` cannot be read. */
+export function createPostgresPool(options: PostgresOptions): PostgresPool {
+  const { statementSecondsMax = 10 } = options;
+  const settings = clientSettings(options, statementSecondsMax);
+  const prepared = new Set<string>();
+  let sql = postgres(settings.url, settings.options);
+
+  /** A peer that is gone without a word leaves calls without an answer: then all connections are made anew. */
+  async function bounded<T>(seconds: number, work: (client: postgres.Sql) => Promise<T>): Promise<T> {
+    const client = sql;
+    const over = new AbortController();
+    const late = sleep(seconds * patience * 1000, undefined, { signal: over.signal, ref: false }).then(() => {
+      if (sql === client) {
+        sql = postgres(settings.url, settings.options);
+        void client.end({ timeout: 0 }).catch(() => undefined); // its calls have rejected, there is nobody to tell
+      }
+      throw new Error(`PostgreSQL did not answer within ${seconds * patience} s`);
+    });
+    late.catch(() => undefined); // also when it is aborted, with nobody waiting any more
+    try {
+      return await Promise.race([work(client), late]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  const isPrepared = (text: string): boolean => {
+    if (prepared.size < preparedMax) prepared.add(text);
+    return prepared.has(text);
+  };
+
+  return {
+    run: <Row>({ sql: text, values }: Query) => {
+      const numbered = withNumbers(text);
+      return bounded(statementSecondsMax, async (client) => {
+        const rows = await client.unsafe(numbered, [...values], { prepare: isPrepared(numbered) });
+        return rows as unknown as readonly Row[];
+      });
+    },
+    migrate: (work) =>
+      bounded(migrationSecondsMax, async (client) => {
+        await client.begin(async (transaction) => {
+          await transaction.unsafe(`SET LOCAL statement_timeout = ${migrationSecondsMax * 1000}`);
+          await work((text) => transaction.unsafe(text));
+        });
+      }),
+    isUnsent: (error) => unsent.has((error as { code?: string }).code ?? ""),
+    close: () => sql.end({ timeout: closeSecondsMax }),
+  };
+}
+
+const unsent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT", "CONNECTION_ENDED"]);
+
+/** `?` as `$1`, `$2`, …; no statement holds a question mark otherwise. */
+function withNumbers(text: string): string {
+  let number = 0;
+  return text.replaceAll("?", () => `$${++number}`);
+}
+
+function clientSettings({ url, password, connectionsMax = 8 }: PostgresOptions, statementSecondsMax: number) {
+  const parsed = new URL(url);
+  const isPasswordApart = password !== undefined && parsed.password === "";
+  const authority = parsed.searchParams.get("sslrootcert");
+  parsed.searchParams.delete("sslrootcert");
+  return {
+    url: parsed.href,
+    options: {
+      max: connectionsMax,
+      connect_timeout: statementSecondsMax,
+      idle_timeout: 600,
+      // Back after a restart at once, and without a crowd.
+      backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 2) * (0.5 + Math.random() / 2),
+      onnotice: () => undefined,
+      // Positions are far below 2^53.
+      types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+      connection: {
+        application_name: "tespod",
+        statement_timeout: statementSecondsMax * 1000,
+        idle_in_transaction_session_timeout: migrationSecondsMax * 1000,
+        ...plannerSettings,
+      },
+      ...(isPasswordApart ? { password } : {}),
+      ...(authority === null ? {} : { ssl: { ca: readFileSync(authority, "utf8") } }),
+    },
+  };
+}

@@ -1,0 +1,191 @@
+// The embedded store: one SQLite file in WAL mode, every commit fsynced, for one replica of the service.
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Additions, Tail, TaskRecord } from "../tes/record.ts";
+import { withoutContent } from "../tes/view.ts";
+import { createCommits } from "./commits.ts";
+import { type Dialect, listPage } from "./list.ts";
+import { columnsOf, type Query } from "./query.ts";
+import {
+  type ContentRow,
+  contentsOf,
+  type LineRow,
+  mapPage,
+  type RecordRow,
+  toLine,
+  toRecord,
+  withContents,
+} from "./rows.ts";
+import { migrations } from "./sqlite-migrations.ts";
+import type { Claim, TaskStore } from "./store.ts";
+
+/** Opens (and where needed makes or migrates) the file at `path`; ":memory:" is for tests. Throws if it is newer than this program. */
+export function openSqliteStore(path: string): TaskStore {
+  const database = new DatabaseSync(path);
+  database.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
+  );
+  migrate(database, path);
+  const commits = createCommits(database);
+  const read = reader(database);
+  const write = writer(database);
+  const insertOnce = claimer(database, write.insert);
+  const dialect = createDialect(database);
+  return {
+    create: (record, additions) => commits.add(() => write.insert(record, additions)),
+    createOnce: (record, additions, claim) => commits.add(() => insertOnce(record, additions, claim)),
+    save: (record, additions) => commits.add(() => write.update(record, additions)),
+    setting: (key, value) => commits.add(() => write.setting(key, value)),
+    // Reads are synchronous in SQLite; the promises let a store with a network behind it take this one's place.
+    get: (id) => Promise.resolve(read.record(id)),
+    getFull: (id) => Promise.resolve(read.full(id)),
+    getLine: (id) => Promise.resolve(read.line(id)),
+    listLines: async (request) => mapPage(await listPage<LineRow>(dialect, "line", request), toLine),
+    list: async (request) => mapPage(await listPage<RecordRow>(dialect, "record", request), toRecord),
+    liveIds: () => Promise.resolve(read.liveIds()),
+    close: async () => {
+      await commits.drain();
+      database.close();
+    },
+  };
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (row.user_version > migrations.length) {
+    throw new Error(
+      `Cannot open "${path}": its schema is version ${row.user_version}, this program knows ${migrations.length}`,
+    );
+  }
+  migrations.slice(row.user_version).forEach((step, index) => {
+    database.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${row.user_version + index + 1}; COMMIT`);
+  });
+}
+
+function reader(database: DatabaseSync) {
+  const recordById = database.prepare(
+    `SELECT ${columnsOf.record} FROM task CROSS JOIN document WHERE task.id = ? AND document.position = task.position`,
+  );
+  const lineById = database.prepare(`SELECT ${columnsOf.line} FROM task WHERE id = ?`);
+  const contents = database.prepare("SELECT input, content FROM content WHERE position = ?");
+  const systemLogs = database.prepare("SELECT line FROM system_log WHERE position = ? ORDER BY number");
+  const tails = database.prepare(
+    "SELECT executor, stdout, stderr FROM tail WHERE position = ? ORDER BY executor",
+  );
+  const live = database.prepare("SELECT id FROM task WHERE live = 1 ORDER BY position");
+
+  const row = (id: string) => recordById.get(id) as RecordRow | undefined;
+  return {
+    line(id: string) {
+      const found = lineById.get(id) as LineRow | undefined;
+      return found && toLine(found);
+    },
+    record(id: string) {
+      const found = row(id);
+      return found && toRecord(found);
+    },
+    full(id: string) {
+      const found = row(id);
+      if (found === undefined) return undefined;
+      return {
+        record: withContents(toRecord(found), contents.all(found.position) as unknown as ContentRow[]),
+        additions: {
+          systemLogs: (systemLogs.all(found.position) as { line: string }[]).map(({ line }) => line),
+          tails: tails.all(found.position) as unknown as Tail[],
+        },
+      };
+    },
+    liveIds: () => (live.all() as { id: string }[]).map(({ id }) => id),
+  };
+}
+
+/** Lists use few statements, told apart by which filters there are; more than this many would be a client that tries. */
+const statementsMax = 64;
+
+function createDialect(database: DatabaseSync): Dialect {
+  const statements = new Map<string, StatementSync>();
+  function prepare(sql: string): StatementSync {
+    const known = statements.get(sql);
+    if (known !== undefined) return known;
+    if (statements.size === statementsMax) statements.clear();
+    const made = database.prepare(sql);
+    statements.set(sql, made);
+    return made;
+  }
+  return {
+    flavor: "sqlite",
+    run: <Row>({ sql, values }: Query) => Promise.resolve(prepare(sql).all(...values) as unknown as Row[]),
+  };
+}
+
+function writer(database: DatabaseSync) {
+  const insertTask = database.prepare(
+    "INSERT INTO task (id, state, version, live, name) VALUES (?, ?, ?, ?, ?)",
+  );
+  const insertDocument = database.prepare(
+    "INSERT INTO document (position, creation_time, task, run) VALUES (?, ?, ?, ?)",
+  );
+  const insertContent = database.prepare("INSERT INTO content (position, input, content) VALUES (?, ?, ?)");
+  const insertTag = database.prepare("INSERT INTO tag (key, value, position) VALUES (?, ?, ?)");
+  const updateTask = database.prepare(
+    "UPDATE task SET state = ?, version = version + 1, live = ? WHERE id = ? AND version = ? RETURNING position",
+  );
+  const updateDocument = database.prepare("UPDATE document SET run = ? WHERE position = ?");
+  const insertSystemLog = database.prepare(
+    "INSERT INTO system_log (position, number, line) SELECT ?1, coalesce(max(number), 0) + 1, ?2 FROM system_log WHERE position = ?1",
+  );
+  const insertTail = database.prepare(
+    "INSERT OR REPLACE INTO tail (position, executor, stdout, stderr) VALUES (?, ?, ?, ?)",
+  );
+  const insertSetting = database.prepare(
+    "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+  );
+  const selectSetting = database.prepare("SELECT value FROM setting WHERE key = ?");
+
+  function add(position: number, { systemLogs, tails }: Additions): void {
+    for (const line of systemLogs) insertSystemLog.run(position, line);
+    for (const { executor, stdout, stderr } of tails) insertTail.run(position, executor, stdout, stderr);
+  }
+  return {
+    insert({ id, state, version, live, task, creationTime, run }: TaskRecord, additions: Additions): void {
+      const { lastInsertRowid } = insertTask.run(id, state, version, Number(live), task.name ?? "");
+      const position = Number(lastInsertRowid);
+      insertDocument.run(position, creationTime, JSON.stringify(withoutContent(task)), JSON.stringify(run));
+      for (const { input, content } of contentsOf(task)) insertContent.run(position, input, content);
+      for (const [key, value] of Object.entries(task.tags ?? {})) insertTag.run(key, value, position);
+      add(position, additions);
+    },
+    update({ id, version, state, live, run }: TaskRecord, additions: Additions): boolean {
+      const row = updateTask.get(state, Number(live), id, version) as { position: number } | undefined;
+      if (row === undefined) return false;
+      updateDocument.run(JSON.stringify(run), row.position);
+      add(row.position, additions);
+      return true;
+    },
+    setting(key: string, value: () => string): string {
+      insertSetting.run(key, value());
+      return (selectSetting.get(key) as { value: string }).value;
+    },
+  };
+}
+
+/** Old claims that one create removes: more than it adds, so that they go; few, so that no create waits for them. */
+const forgottenMax = 16;
+
+function claimer(database: DatabaseSync, insert: (record: TaskRecord, additions: Additions) => void) {
+  const forget = database.prepare(
+    `DELETE FROM claim WHERE key IN (SELECT key FROM claim WHERE time < ? ORDER BY time LIMIT ${forgottenMax})`,
+  );
+  const select = database.prepare("SELECT id, digest FROM claim WHERE key = ? AND time >= ?");
+  const insertClaim = database.prepare(
+    "INSERT OR REPLACE INTO claim (key, digest, time, id) VALUES (?, ?, ?, ?)",
+  );
+  return (record: TaskRecord, additions: Additions, claim: Claim): { id: string } | "conflict" => {
+    const { key, digest, time, forgetBefore } = claim;
+    const first = select.get(key, forgetBefore.getTime()) as { id: string; digest: string } | undefined;
+    if (first !== undefined) return first.digest === digest ? { id: first.id } : "conflict";
+    forget.run(forgetBefore.getTime());
+    insert(record, additions);
+    insertClaim.run(key, digest, time.getTime(), record.id);
+    return { id: record.id };
+  };
+}

@@ -1,0 +1,70 @@
+// TaskStore: where tasks live; what a create, a save and a list promise.
+import type { TaskFilter } from "../tes/filter.ts";
+import type { Additions, TaskRecord } from "../tes/record.ts";
+import type { State } from "../tes/state.ts";
+
+/** One line of a MINIMAL list. `position` orders tasks: greater is newer. */
+export interface TaskLine {
+  readonly position: number;
+  readonly id: string;
+  readonly state: State;
+}
+
+export interface TaskPage<T> {
+  readonly items: readonly T[];
+  /** Present if there may be more: the position to go on before. Only then may a page hold fewer than were asked for. */
+  readonly next?: number;
+}
+
+export interface PageRequest {
+  readonly filter: TaskFilter;
+  readonly pageSize: number;
+  readonly before?: number;
+}
+
+/** A create that may be sent again: what its key stands for. */
+export interface Claim {
+  readonly key: string;
+  /** Of the request; the same key with another digest is a conflict. */
+  readonly digest: string;
+  readonly time: Date;
+  /** Claims of before then count no more, and may be removed. */
+  readonly forgetBefore: Date;
+}
+
+/**
+ * Every promise resolves only when what it says is on disk. Safe for concurrent calls. No method retries. A store that
+ * cannot be written rejects, and then nothing of that call was stored; but if a network was between and the answer was lost, a
+ * save may have been stored (read the record again, its version tells), and a create only if its error says that nobody knows.
+ */
+export interface TaskStore {
+  /** Stores a new task. Rejects if the id is taken. */
+  create(record: TaskRecord, additions: Additions): Promise<void>;
+  /**
+   * As create, once for all calls with the key of the claim: task and claim are stored together or not at all. Answers the id
+   * that the key stands for, which is another's if that came first, or "conflict" if the other's digest differs. Of calls at
+   * the same time, one stores.
+   */
+  createOnce(record: TaskRecord, additions: Additions, claim: Claim): Promise<{ id: string } | "conflict">;
+  /** The record without the contents of its inputs, or undefined. */
+  get(id: string): Promise<TaskRecord | undefined>;
+  /** The record with contents, and all that was added to it. */
+  getFull(id: string): Promise<{ record: TaskRecord; additions: Additions } | undefined>;
+  /** One task's line, reading no document. */
+  getLine(id: string): Promise<TaskLine | undefined>;
+  /**
+   * Replaces the record whose version is `record.version` by `record` with the next version, and adds the additions.
+   * False, and nothing stored, if another save came first. The task document itself never changes.
+   */
+  save(record: TaskRecord, additions: Additions): Promise<boolean>;
+  /** A page, newest first; tasks stored between two calls neither repeat nor hide others. */
+  listLines(request: PageRequest): Promise<TaskPage<TaskLine>>;
+  /** As listLines, with the records, without contents. */
+  list(request: PageRequest): Promise<TaskPage<TaskRecord>>;
+  /** The ids of all tasks to which something is still owed, oldest first. */
+  liveIds(): Promise<readonly string[]>;
+  /** A value kept for the service itself: the stored one, or `value` after storing it. Same answer for all callers. */
+  setting(key: string, value: () => string): Promise<string>;
+  /** Waits for what is under way and releases the files. */
+  close(): Promise<void>;
+}

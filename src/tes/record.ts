@@ -1,0 +1,97 @@
+// TaskRecord: a task as the service knows it: what was asked, its state, and what its pod has told so far.
+import type { Outcome, ReportSource, UploadedFile } from "../../sidecar/contract/report.ts";
+import { isTerminal, mayFollow, type State } from "./state.ts";
+import type { Task } from "./task.ts";
+
+/** One executor that is over. stdout and stderr are kept apart (`Tail`), as most readers do not want them. */
+export interface ExecutorEnd {
+  readonly executor: number;
+  readonly startTime: string;
+  readonly endTime: string;
+  readonly exitCode: number;
+}
+
+/** The bounded stdout and stderr of one executor. */
+export interface Tail {
+  readonly executor: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What is known of the task's current attempt: the pod `tes-<task>-<attempt>`. */
+export interface Run {
+  readonly attempt: number;
+  /** Whether the pod was created, so that its absence means something. */
+  readonly created: boolean;
+  readonly podUid?: string;
+  readonly nodeName?: string;
+  /** The last sequence number held of each source. */
+  readonly acknowledged: Readonly<Record<ReportSource, number>>;
+  /** Whether the journal was read after the pod's end: what is still missing then is lost. */
+  readonly journalRead: boolean;
+  /** Executors that were started; from 1 on, the attempt is never repeated. */
+  readonly released: number;
+  readonly executors: readonly ExecutorEnd[];
+  readonly outputs: readonly UploadedFile[];
+  readonly outcome?: { readonly outcome: Outcome; readonly message?: string };
+  /** Why the pod does not start, and since when. */
+  readonly waiting?: { readonly reason: string; readonly since: string };
+  /** Why the system takes the pod away, once it is known. */
+  readonly disruption?: string;
+  readonly startTime?: string;
+  readonly endTime?: string;
+  /** A pod of an earlier attempt, or of this one, ended without a word: its folder in a shared claim may still be there. */
+  readonly folderLeft?: true;
+  /** The pod of the attempt is now one that removes what was left of the task: since when, and whether it was told to fail. */
+  readonly cleanUp?: { readonly since: string; readonly failed?: true };
+}
+
+export interface TaskRecord {
+  readonly id: string;
+  /** Counts the saves; a save of an old version is refused (compare and set). */
+  readonly version: number;
+  readonly state: State;
+  readonly creationTime: string;
+  /** Whether something is still owed: a pod, a report, a deletion. */
+  readonly live: boolean;
+  readonly task: Task;
+  readonly run: Run;
+}
+
+/** What is only ever added to a task, and kept apart from the record because lists never read it. */
+export interface Additions {
+  readonly systemLogs: readonly string[];
+  readonly tails: readonly Tail[];
+}
+
+export const noAdditions: Additions = { systemLogs: [], tails: [] };
+
+export const newRun = (attempt: number): Run => ({
+  attempt,
+  created: false,
+  acknowledged: { "stage-in": 0, supervisor: 0 },
+  journalRead: false,
+  released: 0,
+  executors: [],
+  outputs: [],
+});
+
+export const newRecord = (task: Task, id: string, now: Date): TaskRecord => ({
+  id,
+  version: 1,
+  state: "QUEUED",
+  creationTime: now.toISOString(),
+  live: true,
+  task,
+  run: newRun(1),
+});
+
+/** The record in the next state; the same record if that state may not follow. Terminal states set the end time. */
+export function withState(record: TaskRecord, state: State, now: Date): TaskRecord {
+  if (!mayFollow(record.state, state)) return record;
+  const ended = isTerminal(state) && record.run.startTime !== undefined;
+  return { ...record, state, run: ended ? { ...record.run, endTime: now.toISOString() } : record.run };
+}
+
+/** A system_logs line: when, and one fact. */
+export const systemLog = (message: string, time: string): string => `${time} ${message}`;

@@ -1,0 +1,76 @@
+// Reports from a pod, applied to the record: idempotent, in order, whatever way they came.
+import type { Report, ReportEvent } from "../../sidecar/contract/report.ts";
+import { type Additions, type Run, systemLog, type TaskRecord, withState } from "./record.ts";
+
+interface Applied {
+  readonly record: TaskRecord;
+  readonly additions: Additions;
+}
+
+/**
+ * Applies the reports that are next in sequence; what is held already, or comes after a gap, is left out, so that the
+ * sender's `acknowledged` stays true and it sends the rest again.
+ */
+export function applyReports(record: TaskRecord, reports: readonly Report[]): Applied {
+  let current = record;
+  const systemLogs: string[] = [];
+  const tails: Additions["tails"][number][] = [];
+  for (const report of reports) {
+    if (report.sequence !== current.run.acknowledged[report.source] + 1) continue;
+    const { event } = report;
+    const acknowledged = { ...current.run.acknowledged, [report.source]: report.sequence };
+    // Only a pod can tell, so there is one, whether or not its creation was saved.
+    const run = { ...applyEvent(current.run, event, report.time), acknowledged, created: true };
+    current = { ...current, run };
+    if (event.type === "executor-started") current = withState(current, "RUNNING", new Date(report.time));
+    if (event.type === "executor-ended") {
+      tails.push({ executor: event.executor, stdout: event.stdout, stderr: event.stderr });
+    }
+    const fact = describe(event);
+    if (fact !== undefined) systemLogs.push(systemLog(fact, report.time));
+  }
+  return { record: current, additions: { systemLogs, tails } };
+}
+
+function applyEvent(run: Run, event: ReportEvent, time: string): Run {
+  switch (event.type) {
+    case "note":
+    case "staged":
+      return run;
+    case "executor-started":
+      return {
+        ...run,
+        released: Math.max(run.released, event.executor + 1),
+        startTime: run.startTime ?? time,
+      };
+    case "executor-ended": {
+      const { executor, startTime, endTime, exitCode } = event;
+      return { ...run, executors: [...run.executors, { executor, startTime, endTime, exitCode }] };
+    }
+    case "uploaded":
+      return { ...run, outputs: [...run.outputs, ...event.outputs] };
+    case "finished": {
+      const { outcome, message } = event;
+      return { ...run, outcome: message === undefined ? { outcome } : { outcome, message } };
+    }
+  }
+}
+
+/** The event as a line of system_logs, if it is one a user would want to read. */
+function describe(event: ReportEvent): string | undefined {
+  switch (event.type) {
+    case "note":
+      return event.message;
+    case "staged":
+      return event.files === 0
+        ? undefined
+        : `Staged ${event.files} files, ${event.bytes} bytes in ${event.milliseconds / 1000} s`;
+    case "uploaded":
+      return `Uploaded ${event.outputs.length} files, ${event.outputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} bytes`;
+    case "finished":
+      return event.message;
+    case "executor-started":
+    case "executor-ended":
+      return undefined;
+  }
+}

@@ -1,0 +1,272 @@
+// Task: the TES task document, its schema, and the reading of what clients really send.
+
+import { z } from "@hono/zod-openapi";
+import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import { type Fault, TesError } from "./errors.ts";
+import { isLabelValue, labelValueFault } from "./kubernetes-names.ts";
+import { limits } from "./limits.ts";
+import { filePathFault, fixedPrefix, folderPathFault, pathFault } from "./path.ts";
+
+const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
+
+/** What can stand in a file, an argument and any database. */
+const text = z
+  .string()
+  .refine((value) => !value.includes("\0"), { error: "Must not hold a NUL character" })
+  .refine((value) => value.isWellFormed(), { error: "Must not hold half a surrogate pair" });
+const fileType = z
+  .enum(["FILE", "DIRECTORY"])
+  .default("FILE")
+  .openapi("tesFileType", { description: "Whether it is a file or a folder with all that is below it" });
+
+/** An absolute path inside the containers; `pathFault` says what else is asked of it, and says it alone. */
+const path = text.superRefine((value, context) => {
+  const fault = pathFault(value);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+/** A path of stdin, stdout or stderr. */
+const redirect = text.superRefine((value, context) => {
+  const fault = filePathFault(value);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+const input = z
+  .object({
+    name: text.optional(),
+    description: text.optional(),
+    url: text.optional().describe("Where it comes from. Required unless content is set"),
+    path: path.describe("Absolute path in the containers"),
+    type: fileType,
+    content: text
+      .refine((value) => utf8Bytes(value) <= limits.contentBytesMax, {
+        error: `Must be at most ${limits.contentBytesMax} bytes; put larger content into storage and give its url`,
+      })
+      .optional()
+      .describe(
+        `The file itself, at most ${limits.contentBytesMax} bytes of UTF-8; url is then ignored. Only in FULL`,
+      ),
+    streamable: z
+      .boolean()
+      .optional()
+      .describe("A hint that the file is read once, from its beginning; it is staged all the same"),
+  })
+  .refine((value) => Boolean(value.url) || value.content !== undefined, {
+    path: ["url"],
+    error: "Required unless content is set",
+  })
+  .superRefine(({ path, type }, context) => {
+    const fault = type === "DIRECTORY" ? folderPathFault(path) : filePathFault(path);
+    if (fault !== undefined && pathFault(path) === undefined)
+      context.addIssue({ code: "custom", path: ["path"], message: fault });
+  })
+  .openapi("tesInput");
+
+const output = z
+  .object({
+    name: text.optional(),
+    description: text.optional(),
+    url: text
+      .min(1, { error: "Must not be empty" })
+      .describe("Where it goes to; with wildcards in path, a folder"),
+    path: path.describe("Absolute path in the containers. May hold the wildcards * ? [] of POSIX"),
+    path_prefix: path
+      .optional()
+      .describe("What is cut off each match before the rest is appended to url. Required with wildcards"),
+    type: fileType,
+  })
+  .refine((value) => !hasWildcards(value.path) || value.path_prefix !== undefined, {
+    path: ["path_prefix"],
+    error: "Required when path contains wildcards",
+  })
+  .refine((value) => !hasWildcards(value.path) || value.path.startsWith(value.path_prefix ?? ""), {
+    path: ["path_prefix"],
+    error: "Must be a prefix of path",
+  })
+  .superRefine(({ path, type }, context) => {
+    const wildcard = hasWildcards(path);
+    const isFolder = wildcard || type === "DIRECTORY";
+    const fault = isFolder ? folderPathFault(wildcard ? fixedPrefix(path) : path) : filePathFault(path);
+    if (fault !== undefined && pathFault(path) === undefined)
+      context.addIssue({ code: "custom", path: ["path"], message: fault });
+  })
+  .openapi("tesOutput");
+
+const argument = text.refine((value) => utf8Bytes(value) <= limits.argumentBytesMax, {
+  error: `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`,
+});
+
+const environment = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+    error: "Must be letters, digits and _, not starting with a digit: a shell cannot hold other names",
+  }),
+  argument,
+);
+
+const executor = z
+  .object({
+    image: text
+      .regex(/^\S+$/, { error: "Must be the name of a container image" })
+      .describe("Name of a container image, as Kubernetes takes it"),
+    command: z
+      .array(argument)
+      .min(1, { error: "Must have at least one element" })
+      .describe("Program and arguments. No shell sees them"),
+    workdir: path.optional().describe("Made if it is not there. By default the image's own"),
+    stdin: redirect.optional().describe("Absolute path of a file to read as stdin"),
+    stdout: redirect
+      .optional()
+      .describe("Absolute path of a file that stdout is written to, besides the log"),
+    stderr: redirect
+      .optional()
+      .describe("Absolute path of a file that stderr is written to, besides the log"),
+    env: environment.optional().describe("Environment variables; values are taken literally"),
+    ignore_error: z.boolean().optional().describe("Whether the next executor runs although this one failed"),
+  })
+  .openapi("tesExecutor");
+
+/** More than any machine has, and no more than Kubernetes can write down. */
+const amount = z.number().nonnegative().max(limits.amountMax).openapi({ format: "double" });
+const flag = z.boolean().openapi({ format: "boolean" });
+
+const resources = z
+  .object({
+    // 1.1 says integer; fractions are the 1.2 draft's, and Kubernetes can honour them.
+    cpu_cores: amount.optional().describe("CPUs to request; may be a fraction"),
+    preemptible: flag.optional().describe("Whether the task may run where it may be stopped at any time"),
+    ram_gb: amount.optional().describe("Memory to request, in units of 1024 MiB"),
+    disk_gb: amount.optional().describe("Disk to request, in units of 1024 MiB"),
+    zones: z
+      .array(text.refine(isLabelValue, { error: labelValueFault }))
+      .max(limits.zonesMax)
+      .optional()
+      .describe("Zones to run in, any of them"),
+    backend_parameters: z
+      .record(text, text)
+      .refine((parameters) => Object.keys(parameters).length <= limits.backendParametersMax, {
+        error: `Must be at most ${limits.backendParametersMax} parameters`,
+      })
+      .optional()
+      .describe("Further wishes; service-info lists the keys that are known, case does not matter"),
+    backend_parameters_strict: flag
+      .optional()
+      .openapi({ default: false })
+      .describe("Whether a key that is not known is an error instead of a warning"),
+  })
+  .openapi("tesResources");
+
+const volume = text.superRefine((value, context) => {
+  const fault = folderPathFault(value);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+/** The fields a client sends. */
+export const taskFields = z.object({
+  name: text.optional(),
+  description: text.optional(),
+  inputs: z
+    .array(input)
+    .max(limits.inputsMax)
+    .optional()
+    .describe("Files that are there before the first executor"),
+  outputs: z
+    .array(output)
+    .max(limits.outputsMax)
+    .optional()
+    .describe("Files that are uploaded after the last executor, also if it failed"),
+  resources: resources.optional(),
+  executors: z
+    .array(executor)
+    .min(1, { error: "Must have at least one executor" })
+    .max(limits.executorsMax, { error: `Must have at most ${limits.executorsMax} executors` })
+    .describe("What runs, one after the other; an error ends the task"),
+  volumes: z
+    .array(volume)
+    .max(limits.volumesMax)
+    .optional()
+    .describe("Folders that all executors share, empty at first"),
+  tags: z
+    .record(text, text)
+    .refine((tags) => Object.keys(tags).length <= limits.tagsMax, {
+      error: `Must be at most ${limits.tagsMax} tags`,
+    })
+    .optional()
+    .describe("Keys and values of the user's own; lists can be filtered by them"),
+});
+
+const taskSchema = taskFields.refine(
+  (task) =>
+    (task.inputs ?? []).reduce((sum, { content }) => sum + utf8Bytes(content ?? ""), 0) <=
+    limits.contentBytesTotalMax,
+  { path: ["inputs"], error: `All content together must be at most ${limits.contentBytesTotalMax} bytes` },
+);
+
+export type Task = z.infer<typeof taskSchema>;
+export type Executor = Task["executors"][number];
+export type Input = NonNullable<Task["inputs"]>[number];
+export type Resources = NonNullable<Task["resources"]>;
+
+/** camelCase names that the funnel command line sends for snake_case fields. */
+const aliases: Readonly<Record<string, string>> = {
+  cpuCores: "cpu_cores",
+  ramGb: "ram_gb",
+  diskGb: "disk_gb",
+  ignoreError: "ignore_error",
+  pathPrefix: "path_prefix",
+  backendParameters: "backend_parameters",
+  backendParametersStrict: "backend_parameters_strict",
+};
+
+/** Maps of the user's own keys: these are never renamed. */
+const userMaps: ReadonlySet<string> = new Set(["env", "tags", "backend_parameters"]);
+
+/** Deeper nesting than any task has, shallow enough for recursion. */
+const depthMax = 16;
+
+/** Drops explicit nulls (Galaxy, Pulsar, Cromwell send them for whatever is unset) and renames aliases. */
+function tidy(value: unknown, userKeys: boolean, depth: number): unknown {
+  if (depth > depthMax) throw new TesError("invalid", `Body is nested deeper than ${depthMax} levels`);
+  if (Array.isArray(value)) return value.map((item) => tidy(item, false, depth + 1));
+  if (typeof value !== "object" || value === null) return value;
+  const tidied: Record<string, unknown> = Object.create(null);
+  for (const [key, item] of Object.entries(value)) {
+    if (item === null) continue;
+    const name = fieldOf(key, userKeys);
+    tidied[name] = tidy(item, !userKeys && userMaps.has(name), depth + 1);
+  }
+  return tidied;
+}
+
+function fieldOf(key: string, isUsers: boolean): string {
+  if (!isUsers) return Object.hasOwn(aliases, key) ? (aliases[key] ?? key) : key;
+  // Not every object it would pass through can hold it, so it would be lost on the way.
+  if (key === "__proto__") throw new TesError("invalid", 'No key can be "__proto__"');
+  return key;
+}
+
+const dotPath = (segments: readonly PropertyKey[]): string =>
+  segments.reduce<string>((path, segment) => {
+    if (typeof segment === "number") return `${path}[${segment}]`;
+    return path === "" ? String(segment) : `${path}.${String(segment)}`;
+  }, "");
+
+/** What is wrong, in words that help: of a key, what is wrong with it, and not only that something is. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
+  const isMissing = issue.code === "invalid_type" && /received undefined/.test(issue.message);
+  return isMissing ? "Required" : issue.message;
+}
+
+/**
+ * Reads a request body as a task. Unknown and read-only keys are ignored, `type` is filled in, all else is kept as sent.
+ * Throws TesError "invalid" with every fault and its path.
+ */
+export function parseTask(body: unknown): Task {
+  const result = taskSchema.safeParse(tidy(body, false, 0));
+  if (result.success) return result.data;
+  const faults: Fault[] = result.error.issues.map((issue) => ({
+    path: dotPath(issue.path),
+    message: messageOf(issue),
+  }));
+  throw new TesError("invalid", "Task is not valid", { faults });
+}

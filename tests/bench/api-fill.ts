@@ -1,0 +1,50 @@
+// Fills a store with many tasks by SQL, as the service would after long use.
+import { DatabaseSync } from "node:sqlite";
+import { newRun } from "../../src/tes/record.ts";
+import { runSql } from "../support/postgres.ts";
+
+const task = `{"executors":[{"image":"debian:stable-slim","command":["sort","/data/in.txt"],"stdout":"/data/out.txt"}],"inputs":[{"path":"/data/in.txt","type":"FILE","url":"s3://bucket/in.txt"}]}`;
+const run = JSON.stringify(newRun(1));
+
+/**
+ * Of every 1000 tasks one is RUNNING, of every 50,000 one CANCELED; names begin with "wf-", ten with "rare-", the first hundredth
+ * with "old-"; each has one of ten projects and one of a thousand users. A project "p1" is never RUNNING.
+ */
+const columns = {
+  state: "CASE WHEN i % 50000 = 2 THEN 'CANCELED' WHEN i % 1000 = 0 THEN 'RUNNING' ELSE 'COMPLETE' END",
+  name: (count: number) =>
+    `CASE WHEN i % ${Math.max(1, count / 10)} = 3 THEN 'rare-' || i WHEN i <= ${count / 100} THEN 'old-' || i ELSE 'wf-' || (i % 1000) || '-step-' || (i % 17) END`,
+};
+
+const inserts = (numbers: string, count: number): string => `
+  INSERT INTO task (position, id, state, version, live, name)
+    SELECT i, 'task' || i, ${columns.state}, 5, 0, ${columns.name(count)} FROM ${numbers};
+  INSERT INTO document (position, creation_time, task, run) SELECT i, '2026-01-02T03:04:05.678Z', '${task}', '${run}' FROM ${numbers};
+  INSERT INTO tag (key, value, position)
+    SELECT 'note', 'n', i FROM ${numbers} WHERE i % 10000 = 4
+    UNION ALL SELECT 'project', 'p' || (i % 10), i FROM ${numbers}
+    UNION ALL SELECT 'user', 'u' || (i % 1000), i FROM ${numbers};`;
+
+/** Brings an empty store, which the service has made, to so many tasks. */
+export async function fill(database: string, count: number): Promise<void> {
+  if (!database.startsWith("postgres://")) return fillSqlite(database, count);
+  // Only these rows may be lost by a crash of the machine; what is measured afterwards is as durable as ever.
+  await runSql(
+    database,
+    `SET synchronous_commit = off; ${inserts(`generate_series(1, ${count}) AS i`, count)}
+     SELECT setval(pg_get_serial_sequence('task', 'position'), ${count}); ANALYZE; CHECKPOINT`,
+  );
+  // Index-only scans look at nothing else once the rows are known to be visible to all; autovacuum would do it later.
+  await runSql(database, "VACUUM");
+}
+
+function fillSqlite(file: string, count: number): void {
+  const database = new DatabaseSync(file);
+  database.exec(`
+    PRAGMA synchronous = OFF;
+    CREATE TEMP TABLE number (i INTEGER PRIMARY KEY);
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) INSERT INTO number SELECT i FROM n;
+    BEGIN; ${inserts("number", count)} COMMIT;
+    PRAGMA wal_checkpoint(TRUNCATE);`);
+  database.close();
+}

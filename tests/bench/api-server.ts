@@ -1,0 +1,71 @@
+// The service without a cluster: the app on a real store, and the real reconciler, whose actions do nothing.
+import { once } from "node:events";
+import process from "node:process";
+import { createApp } from "../../src/api/app.ts";
+import { createReconciler } from "../../src/reconcile/reconcile.ts";
+import { serve } from "../../src/serve.ts";
+import { openStore } from "../../src/store/open.ts";
+import { limits } from "../../src/tes/limits.ts";
+import { makePolicy, makeSettings, silent } from "../support/make.ts";
+
+/** Signs page tokens, so that the bench can make those of deep pages. */
+export const tokenKey = "bench";
+
+async function main(database: string): Promise<void> {
+  const store = await openStore(database);
+  const clock = () => new Date();
+  const over = new AbortController();
+  const reconciler = createReconciler({
+    store,
+    policy: makePolicy(),
+    log: silent,
+    clock,
+    pods: {
+      sight: () => "absent",
+      podsOf: () => [],
+      put: () => undefined,
+      markDeleting: () => undefined,
+      async *follow(signal) {
+        if (!signal.aborted) await once(signal, "abort");
+        yield* [];
+      },
+    },
+    actions: {
+      createSlot: () => Promise.resolve(),
+      act: () => Promise.resolve("rest"),
+      removeStrangers: () => Promise.resolve(),
+    },
+  });
+  const app = createApp({
+    store,
+    reconciler,
+    podSettings: makeSettings(),
+    tokenKey,
+    reportKey: () => "key",
+    corsOrigins: [],
+    info: {
+      id: "bench",
+      name: "bench",
+      organization: { name: "bench", url: "https://example.org" },
+      storage: [],
+      version: "0",
+    },
+    clock,
+    log: silent,
+    isReady: () => true,
+  });
+  const server = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    bodyBytesMax: limits.bodyBytesMax,
+    fetch: (request) => app.fetch(request),
+  });
+  process.on("SIGTERM", () => over.abort());
+  process.stdout.write(`${server.port}\n`);
+  await reconciler.run(over.signal);
+  await server.stop();
+  await store.close();
+  process.exit(0);
+}
+
+if (import.meta.main) await main(process.argv[2] ?? "");

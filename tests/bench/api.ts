@@ -1,0 +1,206 @@
+// npm run bench -- api: the HTTP interface and its store alone, without a cluster.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pageToken, parseListQuery } from "../../src/tes/filter.ts";
+import { findPostgres, startPostgres } from "../support/postgres.ts";
+import { fill } from "./api-fill.ts";
+import { tokenKey } from "./api-server.ts";
+import { type Figure, figure } from "./figures.ts";
+import { connectHttp, get, type HttpClient, post } from "./http-client.ts";
+
+const task = JSON.stringify({
+  name: "bench",
+  tags: { project: "p1" },
+  executors: [{ image: "debian:stable-slim", command: ["true"] }],
+});
+
+/** What lists are asked for: common and rare, alone and together, also two that never meet, and the middle of it all. */
+const lists: readonly { readonly name: string; readonly query: string; readonly deep?: true }[] = [
+  { name: "no filter", query: "" },
+  { name: "no filter, middle", query: "", deep: true },
+  { name: "state, common", query: "state=COMPLETE" },
+  { name: "state, common, middle", query: "state=COMPLETE", deep: true },
+  { name: "state, 20 of a million", query: "state=CANCELED" },
+  { name: "name, common", query: "name_prefix=wf-" },
+  { name: "name, common, middle", query: "name_prefix=wf-", deep: true },
+  { name: "name, 1 of 100", query: "name_prefix=wf-77" },
+  { name: "name, 10 tasks", query: "name_prefix=rare-" },
+  { name: "name, oldest only", query: "name_prefix=old-" },
+  { name: "name, none", query: "name_prefix=nothing" },
+  { name: "tag, 1 of 10", query: "tag_key=project&tag_value=p1" },
+  { name: "tag, 1 of 10, middle", query: "tag_key=project&tag_value=p1", deep: true },
+  { name: "tag, 1 of 1000", query: "tag_key=user&tag_value=u77" },
+  { name: "tag key, all", query: "tag_key=project" },
+  { name: "tag key, 1 of 10,000", query: "tag_key=note" },
+  { name: "tag and state, common", query: "tag_key=project&tag_value=p1&state=COMPLETE" },
+  { name: "tag and state, never together", query: "tag_key=project&tag_value=p1&state=RUNNING" },
+  { name: "tag and name", query: "tag_key=project&tag_value=p7&name_prefix=wf-77" },
+  {
+    name: "two tags and name",
+    query: "tag_key=project&tag_value=p7&tag_key=user&tag_value=u77&name_prefix=wf-7",
+  },
+  { name: "name and state, common", query: "name_prefix=wf-&state=COMPLETE" },
+  { name: "name and state, rare", query: "name_prefix=wf-&state=CANCELED" },
+];
+
+const rounds = { single: 2000, list: 200, warm: 20 };
+const seconds = { load: 8 };
+
+export interface ApiBench {
+  readonly stores: readonly ("sqlite" | "postgres")[];
+  /** How many tasks are stored when pages are asked for, ascending. */
+  readonly tasks: readonly number[];
+}
+
+/** Every figure as soon as it is known. */
+export async function* benchApi({ stores, tasks }: ApiBench): AsyncGenerator<Figure> {
+  for (const store of stores) {
+    yield* onPlace(store, async function* (database) {
+      yield* benchService(`api ${store}`, database, (port) => benchRequests(`api ${store}`, port, "0"));
+    });
+    for (const count of tasks) {
+      yield* onPlace(store, async function* (database) {
+        await stopped(await startService(database)); // makes the schema
+        console.error(`${store}: storing ${count} tasks`);
+        await fill(database, count);
+        yield* benchService(`api ${store}`, database, async function* (port) {
+          yield* benchLists(`api ${store}`, port, count);
+          if (count === tasks.at(-1)) yield* benchRequests(`api ${store}`, port, shortly(count));
+        });
+      });
+    }
+  }
+}
+
+const shortly = (count: number): string => (count >= 1e6 ? `${count / 1e6}M` : `${count / 1000}k`);
+
+/** An empty place for a store, removed afterwards. */
+async function* onPlace(
+  store: "sqlite" | "postgres",
+  work: (database: string) => AsyncGenerator<Figure>,
+): AsyncGenerator<Figure> {
+  if (store === "sqlite") {
+    const folder = mkdtempSync(join(tmpdir(), "tespod-bench-"));
+    try {
+      yield* work(join(folder, "tes.db"));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+    return;
+  }
+  const found = await findPostgres();
+  if ("missing" in found) return console.error(`No figures of PostgreSQL: ${found.missing}`);
+  const server = await startPostgres(found.bin);
+  try {
+    yield* work(await server.makeDatabase());
+  } finally {
+    await server.remove();
+  }
+}
+
+type Service = Awaited<ReturnType<typeof startService>>;
+
+async function startService(database: string) {
+  const program = join(import.meta.dirname, "api-server.ts");
+  const child = spawn(process.execPath, [program, database], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+  const port = Number(line);
+  if (!(line instanceof Buffer) || !Number.isInteger(port)) throw new Error("The service did not start");
+  return { child, port };
+}
+
+async function stopped({ child }: Service): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  await ended;
+}
+
+async function* benchService(
+  bench: string,
+  database: string,
+  work: (port: number) => AsyncGenerator<Figure>,
+): AsyncGenerator<Figure> {
+  console.error(`${bench}: measuring`);
+  const service = await startService(database);
+  try {
+    yield* work(service.port);
+  } finally {
+    await stopped(service);
+  }
+}
+
+async function* benchRequests(bench: string, port: number, stored: string): AsyncGenerator<Figure> {
+  const submit = post("/tasks", task);
+  await load(port, 8, 1, () => submit); // warm
+  yield figure(bench, `POST, 1 client, ${stored} stored`, "ms", await latencies(port, submit, rounds.single));
+  const submits = await load(port, 32, seconds.load, () => submit);
+  yield figure(bench, `POST, 32 clients, ${stored} stored`, "ms", submits.latencies);
+  yield figure(bench, `POST, 32 clients, ${stored} stored`, "1/s", submits.perSecond);
+  const ids = await idsOf(port);
+  yield figure(
+    bench,
+    `GET MINIMAL, 1 client, ${stored} stored`,
+    "ms",
+    await latencies(port, get(`/tasks/${ids[0]}`), rounds.single),
+  );
+  const gets = await load(port, 8, seconds.load, (number) => get(`/tasks/${ids[number % ids.length]}`));
+  yield figure(bench, `GET MINIMAL, 8 clients, ${stored} stored`, "1/s", gets.perSecond);
+}
+
+async function idsOf(port: number): Promise<string[]> {
+  const client = await connectHttp(port);
+  const { body } = await client.send(get("/tasks?page_size=2000"));
+  client.close();
+  return (JSON.parse(body) as { tasks: { id: string }[] }).tasks.map(({ id }) => id);
+}
+
+async function* benchLists(bench: string, port: number, count: number): AsyncGenerator<Figure> {
+  for (const { name, query, deep } of lists) {
+    const { filter } = parseListQuery(new URLSearchParams(query), tokenKey);
+    const token = deep ? `&page_token=${pageToken(Math.ceil(count / 2), filter, tokenKey)}` : "";
+    const times = await latencies(port, get(`/tasks?${query}${token}`), rounds.list);
+    yield figure(bench, `page of 256, ${shortly(count)} stored, ${name}`, "ms", times);
+  }
+}
+
+async function timed(client: HttpClient, request: string): Promise<number> {
+  const start = performance.now();
+  const { status, body } = await client.send(request);
+  if (status !== 200) throw new Error(`${request.split("\r\n")[0]}: ${status} ${body}`);
+  return performance.now() - start;
+}
+
+/** Milliseconds of each of so many requests, one after the other. */
+async function latencies(port: number, request: string, count: number): Promise<number[]> {
+  const client = await connectHttp(port);
+  for (let number = 0; number < rounds.warm; number++) await timed(client, request);
+  const times: number[] = [];
+  for (let number = 0; number < count; number++) times.push(await timed(client, request));
+  client.close();
+  return times;
+}
+
+/** Requests of many clients at once, each sending its next as soon as it has its answer; what was done in each second. */
+async function load(port: number, clients: number, duration: number, request: (number: number) => string) {
+  const times: number[] = [];
+  const perSecond = Array<number>(duration).fill(0);
+  const start = performance.now();
+  let number = 0;
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      const client = await connectHttp(port);
+      for (;;) {
+        times.push(await timed(client, request(number++)));
+        const second = Math.floor((performance.now() - start) / 1000);
+        if (second >= duration) break;
+        perSecond[second] = (perSecond[second] ?? 0) + 1;
+      }
+      client.close();
+    }),
+  );
+  return { latencies: times, perSecond };
+}

@@ -1,0 +1,64 @@
+// npm run bench: measures against a bare pod on the same cluster, in the same run; JSON lines, then a table.
+import { parseArgs } from "node:util";
+import { benchApi } from "./api.ts";
+import { type Figure, printLine, printTable } from "./figures.ts";
+import { runLatency } from "./on-cluster.ts";
+
+const help = `Usage: npm run bench [-- latency --rounds=N]
+       npm run bench -- api [--tasks=N,N] [--store=sqlite,postgres]
+
+  latency  tasks that do nothing, or copy 1 KiB from S3 to S3, POST to COMPLETE, and a bare pod, POST to Succeeded, in turn
+  api      the HTTP interface and its store alone: creates, reads, and pages of lists with so many tasks stored; no cluster
+
+One JSON line for each figure on stdout, then a table; progress on stderr.
+`;
+
+const stores = ["sqlite", "postgres"] as const;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "30" },
+      tasks: { type: "string", default: "1000,100000,1000000" },
+      store: { type: "string", default: stores.join() },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return void process.stdout.write(help);
+  if (positionals[0] === "api") return runApi(values.tasks, values.store);
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds="${values.rounds}": must be a positive integer`);
+  print(await runLatency(rounds));
+}
+
+function print(figures: readonly Figure[]): void {
+  for (const figure of figures) printLine(figure);
+  console.log("");
+  printTable(figures);
+}
+
+async function runApi(tasks: string, store: string): Promise<void> {
+  const counts = tasks.split(",").map(Number);
+  if (!counts.every((count) => Number.isInteger(count) && count >= 1000))
+    throw new Error(`--tasks="${tasks}": must be integers of at least 1000, with commas between`);
+  const chosen = stores.filter((name) => store.split(",").includes(name));
+  if (chosen.length !== store.split(",").length)
+    throw new Error(`--store="${store}": must be of ${stores.join()}`);
+  const figures: Figure[] = [];
+  for await (const figure of benchApi({ stores: chosen, tasks: counts })) {
+    printLine(figure);
+    figures.push(figure);
+  }
+  console.log("");
+  printTable(figures);
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  console.error(`Bench failed: ${error instanceof Error ? error.message : error}`);
+  process.exit(1);
+}

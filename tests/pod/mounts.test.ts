@@ -1,0 +1,130 @@
+// planMounts: which folders and files of a task are mounted.
+import { describe, expect, test } from "bun:test";
+import { planMounts } from "../../src/pod/mounts.ts";
+import type { Task } from "../../src/tes/task.ts";
+import { makeTask } from "../support/make.ts";
+
+const input = (path: string, type: "FILE" | "DIRECTORY" = "FILE") => ({ path, type, url: "s3://b/k" });
+const output = (path: string, type: "FILE" | "DIRECTORY" = "FILE") => ({ path, type, url: "s3://b/k" });
+const executor = (redirects: object) => [{ image: "i", command: ["c"], ...redirects }];
+
+interface Row {
+  readonly title: string;
+  readonly task: Partial<Task>;
+  readonly folders?: readonly string[];
+  readonly files?: readonly string[];
+}
+
+const rows: readonly Row[] = [
+  { title: "nothing", task: {} },
+  { title: "the folder of an input file", task: { inputs: [input("/data/a.txt")] }, folders: ["/data"] },
+  {
+    title: "a folder input itself",
+    task: { inputs: [input("/data/tree", "DIRECTORY")] },
+    folders: ["/data/tree"],
+  },
+  { title: "the folder of an output file", task: { outputs: [output("/out/a")] }, folders: ["/out"] },
+  {
+    title: "a folder output itself",
+    task: { outputs: [output("/out/d", "DIRECTORY")] },
+    folders: ["/out/d"],
+  },
+  {
+    title: "the fixed part of a wildcard",
+    task: { outputs: [output("/out/a*/b/c?.txt")] },
+    folders: ["/out"],
+  },
+  {
+    title: "an escaped wildcard is a name",
+    task: { outputs: [output("/out/a\\*/b*")] },
+    folders: ["/out/a*"],
+  },
+  { title: "a volume, its trailing slash cut off", task: { volumes: ["/vol/A/"] }, folders: ["/vol/A"] },
+  {
+    title: "the folders of stdin, stdout, stderr of each executor",
+    task: {
+      executors: [...executor({ stdin: "/in/a", stdout: "/out/b" }), ...executor({ stderr: "/err/c" })],
+    },
+    folders: ["/in", "/out", "/err"],
+  },
+  {
+    title: "one folder once",
+    task: { inputs: [input("/d/a"), input("/d/b"), input("/d//c")] },
+    folders: ["/d"],
+  },
+  {
+    title: "a folder within another is left out (Galaxy: an input under a volume)",
+    task: { volumes: ["/vol"], inputs: [input("/vol/sub/f")] },
+    folders: ["/vol"],
+  },
+  {
+    title: "the same, three deep and in any order",
+    task: { inputs: [input("/a/b/c/f"), input("/a/b/f"), input("/a/f")] },
+    folders: ["/a"],
+  },
+  {
+    title: "a name that only begins alike is another folder",
+    task: { inputs: [input("/data/f"), input("/dataset/f")] },
+    folders: ["/data", "/dataset"],
+  },
+  { title: "/tmp (Snakemake)", task: { inputs: [input("/tmp/jobscript.sh")] }, folders: ["/tmp"] },
+  {
+    title: "/work (Nextflow)",
+    task: { inputs: [input("/work/ab/12/.command.run")] },
+    folders: ["/work/ab/12"],
+  },
+  {
+    title: "/var/lib/cwl/stg… (cwl-tes)",
+    task: { inputs: [input("/var/lib/cwl/stg1234/whale.txt")] },
+    folders: ["/var/lib/cwl/stg1234"],
+  },
+  {
+    title: "below /opt, /root, /home",
+    task: { volumes: ["/opt/x", "/root/x", "/home/x"] },
+    folders: ["/opt/x", "/root/x", "/home/x"],
+  },
+  { title: "a file right in /", task: { inputs: [input("/a.txt")] }, files: ["/a.txt"] },
+  { title: "a file right in /root", task: { inputs: [input("/root/.netrc")] }, files: ["/root/.netrc"] },
+  {
+    title: "a file anywhere in /etc",
+    task: { inputs: [input("/etc/tool/conf.d/a")] },
+    files: ["/etc/tool/conf.d/a"],
+  },
+  {
+    title: "a redirect into /usr",
+    task: { executors: executor({ stdout: "/usr/share/log" }) },
+    files: ["/usr/share/log"],
+  },
+  {
+    title: "a file that another mount holds already",
+    task: { inputs: [input("/opt"), input("/opt/a/b")], volumes: ["/opt/a"] },
+    folders: ["/opt/a"],
+    files: ["/opt"],
+  },
+  {
+    title: "what is both a file's path and a folder, only as the folder",
+    task: { outputs: [output("/dir")], volumes: ["/dir"] },
+    folders: ["/dir"],
+  },
+];
+
+describe("mounts", () => {
+  test.each([...rows])("$title", ({ task, folders = [], files = [] }) => {
+    const mounts = planMounts(makeTask(task));
+    expect(
+      mounts
+        .filter(({ file }) => !file)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual([...folders].sort());
+    expect(
+      mounts
+        .filter(({ file }) => file)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual([...files].sort());
+    const names = mounts.map(({ folder }) => folder);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => !/^(dir|file)-\d+$/.test(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,335 @@
+// The gate under the real shell: its turn, exit codes, redirects, signals, and what becomes of what it leaves.
+import { expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { PlanExecutor } from "../../sidecar/contract/plan.ts";
+import { stepFolderIn } from "../../sidecar/step/folder.ts";
+import { type Output, readOutput } from "../../sidecar/supervisor/output.ts";
+import { openStep, type Step } from "../../sidecar/supervisor/step.ts";
+import {
+  busybox,
+  executor,
+  type Gate,
+  layOutPod,
+  makePlan,
+  makeScratchPod,
+  type ScratchPod,
+  shell,
+  startGate,
+} from "./scratch-pod.ts";
+
+const sh = (script: string, more: Partial<PlanExecutor> = {}) => executor(["/bin/sh", "-c", script], more);
+
+interface Released {
+  step: Step;
+  gate: Gate;
+  output: Output;
+}
+
+/** A gate that was told to run, with the supervisor's reading of its output. */
+async function release(pod: ScratchPod, plan: PlanExecutor, before: string[] = []): Promise<Released> {
+  const task = makePlan([plan]);
+  layOutPod(task, pod.roots);
+  const step = openStep(stepFolderIn(pod.roots, 0));
+  const gate = startGate(pod.roots, 0, before);
+  expect(await step.greeted).toBe(true);
+  const output = readOutput(plan, stepFolderIn(pod.roots, 0), task, pod.roots.work);
+  step.tell("run");
+  return { step, gate, output };
+}
+
+/** Runs an executor to its end as the supervisor would. */
+async function run(pod: ScratchPod, plan: PlanExecutor, before: string[] = []) {
+  const { step, gate: started, output } = await release(pod, plan, before);
+  using gate = started;
+  const told = await step.ended;
+  expect(step.isStopped()).toBe(false);
+  await output.drained;
+  step.tell("done");
+  await step.closed;
+  return { told, exitCode: await gate.exitCode, log: gate.log, ...(await output.excerpts()) };
+}
+
+test.each([
+  ["its own", "exit 3", 3],
+  ["success", "exit 0", 0],
+  ["the highest", "exit 255", 255],
+  ["killed by SIGKILL", "kill -KILL $$", 137],
+  ["killed by SIGTERM", "kill -TERM $$", 143],
+  ["killed by SIGSEGV", "kill -SEGV $$", 139],
+])("the exit code is the command's: %s", async (_, script, code) => {
+  using pod = makeScratchPod();
+  expect(await run(pod, sh(script))).toMatchObject({ told: code, exitCode: code });
+});
+
+test.each([
+  ["not found", ["no-such-tool"], 127, "no-such-tool: inaccessible or not found"],
+  ["not found by its path", ["/no/such/tool"], 127, "/no/such/tool: inaccessible or not found"],
+  ["not executable", ["/etc/passwd"], 126, "/etc/passwd: can't execute: Permission denied"],
+  ["a folder", ["/etc"], 126, "/etc: can't execute: Is a directory"],
+])("a command that is %s fails with the reason on stderr", async (_, command, code, reason) => {
+  using pod = makeScratchPod();
+  const result = await run(pod, executor(command));
+  expect(result).toMatchObject({ told: code, exitCode: code });
+  expect(result.stderr).toContain(reason);
+  expect(result.log.stderr).toBe(result.stderr);
+});
+
+test("a command is never one of busybox's own", async () => {
+  using pod = makeScratchPod();
+  const result = await run(pod, executor(["ls"], { env: { PATH: pod.roots.work } }));
+  expect(result).toMatchObject({ told: 127 });
+});
+
+test.each([
+  ["stdin", { stdin: "/no/such/file" }, "/no/such/file"],
+  ["stdout", { stdout: "/proc/no/such" }, "/proc/no"],
+  ["stderr", { stderr: "/proc/no/such" }, "/proc/no"],
+  ["stdout to a folder", { stdout: "/etc" }, "/etc"],
+  ["the workdir", { workdir: "/proc/no/such" }, "/proc/no"],
+  ["a workdir that is a file", { workdir: "/etc/hostname" }, "/etc/hostname"],
+])("a redirect that cannot be opened is 125 with the reason on stderr: %s", async (_, redirects, reason) => {
+  using pod = makeScratchPod();
+  const result = await run(pod, sh("echo it ran; echo it ran >&2", redirects));
+  expect(result).toMatchObject({ told: 125, exitCode: 125 });
+  expect(result.stderr).toContain(reason);
+  expect(result.stdout + result.stderr).not.toContain("it ran");
+});
+
+test("redirects are files, whose parents are made", async () => {
+  using pod = makeScratchPod();
+  const file = (name: string) => join(pod.root, "deep/er", name);
+  writeFileSync(join(pod.root, "in"), "some input");
+  const redirects = { stdin: join(pod.root, "in"), stdout: file("out"), stderr: file("err") };
+  const result = await run(pod, sh("cat; echo oh >&2", redirects));
+  expect(result).toMatchObject({ told: 0, log: { stdout: "", stderr: "" } });
+  expect(readFileSync(file("out"), "utf8")).toBe("some input");
+  expect(readFileSync(file("err"), "utf8")).toBe("oh\n");
+});
+
+test("a redirect empties the file that was there", async () => {
+  using pod = makeScratchPod();
+  const stdout = join(pod.root, "out");
+  writeFileSync(stdout, "what an earlier executor wrote");
+  await run(pod, sh("echo new", { stdout }));
+  expect(readFileSync(stdout, "utf8")).toBe("new\n");
+});
+
+test("stdout and stderr to the same file keep their order", async () => {
+  using pod = makeScratchPod();
+  const both = join(pod.root, "both");
+  await run(pod, sh("echo 1; echo 2 >&2; echo 3; echo 4 >&2", { stdout: both, stderr: both }));
+  expect(readFileSync(both, "utf8")).toBe("1\n2\n3\n4\n");
+});
+
+test("without a path, output goes to the container's log and to the supervisor", async () => {
+  using pod = makeScratchPod();
+  const result = await run(pod, sh("echo out; echo err >&2; cat; echo end"));
+  expect(result).toEqual({
+    told: 0,
+    exitCode: 0,
+    stdout: "out\nend\n",
+    stderr: "err\n",
+    log: { stdout: "out\nend\n", stderr: "err\n" },
+  });
+});
+
+test("megabytes of output arrive whole in the container's log", async () => {
+  using pod = makeScratchPod();
+  const result = await run(pod, sh("head -c 5000000 /dev/zero | tr '\\0' x"));
+  expect(result.log.stdout.length).toBe(5_000_000);
+  expect(result.stdout).toContain(`[tespod: ${5_000_000 - 8192} bytes left out]`);
+});
+
+test("the workdir is made and entered", async () => {
+  using pod = makeScratchPod();
+  const workdir = join(pod.root, "new/it's here");
+  expect(await run(pod, sh("pwd", { workdir }))).toMatchObject({ told: 0, stdout: `${workdir}\n` });
+});
+
+test("the command has three open files and no signal ignored", async () => {
+  using pod = makeScratchPod();
+  const script =
+    "for f in /proc/$$/fd/*; do [ -e $f ] && basename $f; done; grep -E '^Sig(Ign|Blk)' /proc/$$/status";
+  // The test runner's own ignored signals would be handed down.
+  const before = ["env", "--default-signal"];
+  const { stdout } = await run(pod, sh(script), before);
+  expect(stdout).toBe("0\n1\n2\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+});
+
+test("a gate that is skipped ends with 0 and runs nothing", async () => {
+  using pod = makeScratchPod();
+  const witness = join(pod.root, "witness");
+  layOutPod(makePlan([executor(["/usr/bin/touch", witness])]), pod.roots);
+  const step = openStep(stepFolderIn(pod.roots, 0));
+  using gate = startGate(pod.roots, 0);
+  await step.greeted;
+  step.tell("skip");
+  expect(await gate.exitCode).toBe(0);
+  expect(await step.ended).toBe("gone");
+  expect(existsSync(witness)).toBe(false);
+});
+
+test("a gate that starts after its turn was given runs all the same", async () => {
+  using pod = makeScratchPod();
+  layOutPod(makePlan([sh("exit 4")]), pod.roots);
+  const step = openStep(stepFolderIn(pod.roots, 0));
+  step.tell("run");
+  step.tell("done");
+  using gate = startGate(pod.roots, 0);
+  readOutput(sh(""), stepFolderIn(pod.roots, 0), makePlan([]), pod.roots.work);
+  expect(await gate.exitCode).toBe(4);
+});
+
+test.each(["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH"])(
+  "SIG%s reaches the whole tool, and its exit code is told",
+  async (name) => {
+    using pod = makeScratchPod();
+    const child = `trap 'echo child; exit 0' ${name}; echo ready; while :; do sleep 0.01; done`;
+    const parent = `trap 'echo parent; exit 7' ${name}; sh -c "${child}"`;
+    const { step, gate: started, output } = await release(pod, sh(parent));
+    using gate = started;
+    await logHolds(gate, "ready");
+    gate.kill(`SIG${name}` as NodeJS.Signals);
+    expect(await step.ended).toBe(7);
+    expect(step.isStopped()).toBe(true);
+    await output.drained;
+    step.tell("done");
+    expect(await gate.exitCode).toBe(7);
+    expect((await output.excerpts()).stdout).toBe("ready\nchild\nparent\n");
+  },
+);
+
+test("a tool that ignores SIGTERM goes on, and a second signal reaches it too", async () => {
+  using pod = makeScratchPod();
+  const script =
+    "trap 'echo first' TERM; trap 'echo second; exit 127' HUP; echo ready; while :; do sleep 0.01; done";
+  const { step, gate: started } = await release(pod, sh(script));
+  using gate = started;
+  await logHolds(gate, "ready");
+  gate.kill("SIGTERM");
+  await logHolds(gate, "first");
+  gate.kill("SIGHUP");
+  expect(await step.ended).toBe(127);
+});
+
+test.each(["SIGTERM", "SIGINT", "SIGQUIT"] as const)("a waiting gate ends on %s", async (signal) => {
+  using pod = makeScratchPod();
+  layOutPod(makePlan([sh("")]), pod.roots);
+  const step = openStep(stepFolderIn(pod.roots, 0));
+  using gate = startGate(pod.roots, 0);
+  await step.greeted;
+  gate.kill(signal);
+  expect(await gate.exitCode).toBe(143);
+  expect(await step.ended).toBe("gone");
+});
+
+test("a gate without a supervisor ends on SIGTERM", async () => {
+  using pod = makeScratchPod();
+  layOutPod(makePlan([sh("")]), pod.roots);
+  using gate = startGate(pod.roots, 0);
+  await until(() => gate.pid() > 0);
+  await until(() => readFileSync(`/proc/${gate.pid()}/wchan`, "utf8").includes("wait_for_partner"));
+  gate.kill("SIGTERM");
+  expect(await gate.exitCode).not.toBe(0);
+});
+
+test("a signal between the command's end and the supervisor's word neither ends the gate nor loses the code", async () => {
+  using pod = makeScratchPod();
+  const { step, gate: started } = await release(pod, sh("exit 9"));
+  using gate = started;
+  expect(await step.ended).toBe(9);
+  for (const signal of ["SIGTERM", "SIGTERM", "SIGHUP"] as const) {
+    gate.kill(signal);
+    // Long enough for a gate that would not wait any more.
+    await Bun.sleep(20);
+    expect(step.isClosed()).toBe(false);
+  }
+  step.tell("done");
+  expect(await gate.exitCode).toBe(9);
+});
+
+test("a gate killed with SIGKILL is known to be dead", async () => {
+  using pod = makeScratchPod();
+  const { step, gate: started } = await release(pod, sh("echo ready; sleep 100"));
+  using gate = started;
+  await logHolds(gate, "ready");
+  gate.kill("SIGKILL");
+  expect(await step.ended).toBe("gone");
+  expect(step.isStopped()).toBe(true);
+});
+
+test("what a command left behind ends with its gate", async () => {
+  using pod = makeScratchPod();
+  const pulse = join(pod.root, "pulse");
+  const daemon = `(trap '' TERM HUP; while :; do echo >>${pulse}; sleep 0.005; done) & sleep 0.05`;
+  const { step, gate: started } = await release(pod, sh(daemon));
+  using gate = started;
+  expect(await step.ended).toBe(0);
+  step.tell("done");
+  await step.closed;
+  const atTheEnd = readFileSync(pulse, "utf8").length;
+  expect(atTheEnd).toBeGreaterThan(0);
+  expect(await gate.exitCode).toBe(0);
+  await Bun.sleep(30);
+  expect(readFileSync(pulse, "utf8").length).toBe(atTheEnd);
+});
+
+test("orphans of the command are reaped", async () => {
+  using pod = makeScratchPod();
+  const script = "for i in 1 2 3 4 5; do (sleep 0.01 &) ; done; sleep 0.2; ps -eo stat= | grep -c Z; true";
+  expect(await run(pod, sh(script))).toMatchObject({ told: 0, stdout: "0\n" });
+});
+
+test("an image with nothing in it will do: no root, no write access, no /tmp", async () => {
+  using pod = makeScratchPod();
+  const image = join(pod.root, "rootfs");
+  for (const folder of [".tes/bin", ".tes/step", "dev"]) mkdirSync(join(image, folder), { recursive: true });
+  for (const file of ["busybox", "dev/null"]) writeFileSync(join(image, file), "");
+  chmodSync(pod.root, 0o755);
+  const bind = (from: string, to: string, option: string) =>
+    `mount --bind '${from}' '${join(image, to)}' && mount -o remount,bind,${option} '${join(image, to)}'`;
+  const script = [
+    `mount --bind '${image}' '${image}'`,
+    bind(pod.roots.bin, ".tes/bin", "ro"),
+    bind(stepFolderIn(pod.roots, 0), ".tes/step", "ro"),
+    bind("/dev/null", "dev/null", "rw"),
+    bind(busybox, "busybox", "ro"),
+    `mount -o remount,bind,ro '${image}'`,
+    `exec chroot --userspec=12345:54321 '${image}' /.tes/bin/sh /.tes/bin/gate /.tes/step`,
+  ].join(" && ");
+  const result = await run(pod, executor(["/busybox", "id"], { workdir: "/" }), ["sh", "-c", script]);
+  expect(result.stderr).toBe("");
+  expect(result).toMatchObject({ told: 0, stdout: "uid=12345 gid=54321\n" });
+});
+
+test("a waiting gate needs little memory", async () => {
+  using pod = makeScratchPod();
+  layOutPod(makePlan([sh("")]), pod.roots);
+  const step = openStep(stepFolderIn(pod.roots, 0));
+  using gate = startGate(pod.roots, 0);
+  await step.greeted;
+  const status = readFileSync(`/proc/${gate.pid()}/status`, "utf8");
+  const kib = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+  console.log(`    a waiting gate: ${kib} KiB resident`);
+  expect(kib).toBeLessThan(2048);
+});
+
+test("the script is one that the shell can parse", () => {
+  const gate = join(import.meta.dirname, "../../sidecar/step/gate.sh");
+  const { status, stderr } = spawnSync(shell, ["-n", gate], {
+    encoding: "utf8",
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+});
+
+const logHolds = (gate: Gate, text: string): Promise<void> => until(() => gate.log.stdout.includes(text));
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 4000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error("What was waited for did not come");
+    await Bun.sleep(2);
+  }
+}

@@ -1,0 +1,123 @@
+// The plans of list queries in SQLite: each by the index it is meant for, no scan of a table, no sort without a bound.
+import { expect, test } from "bun:test";
+import { DatabaseSync } from "node:sqlite";
+import {
+  blockCountQuery,
+  type Columns,
+  columnsOf,
+  depthQuery,
+  type Posting,
+  windowQuery,
+} from "../../src/store/query.ts";
+import { migrations } from "../../src/store/sqlite-migrations.ts";
+
+const flavor = "sqlite";
+const state: Posting = { kind: "state", state: "RUNNING" };
+const name: Posting = { kind: "name", prefix: "n" };
+const key: Posting = { kind: "tag", key: "k" };
+const value: Posting = { kind: "tag", key: "k", value: "v" };
+
+function planOf(sql: string, values: readonly (string | number)[]): string[] {
+  const database = new DatabaseSync(":memory:");
+  for (const step of migrations) database.exec(step);
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values) as { detail: string }[];
+  database.close();
+  return plan.map(({ detail }) => detail);
+}
+
+const byId = "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)";
+const sorted = "USE TEMP B-TREE FOR ORDER BY";
+const byName = "SEARCH task USING INDEX task_name_block (<expr>=? AND name>? AND name<?)";
+const hasKey = "SEARCH tag USING COVERING INDEX tag_key (key=? AND position=?)";
+const hasValue = "SEARCH tag USING PRIMARY KEY (key=? AND value=? AND position=?)";
+const floored = { before: 9000, floor: 100, blocks: [2, 1, 0] };
+
+test.each([
+  {
+    title: "no filter",
+    driver: undefined,
+    others: [],
+    plan: ["SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+  },
+  {
+    title: "state",
+    driver: state,
+    others: [],
+    plan: ["SEARCH task USING INDEX task_state (state=? AND position>? AND position<?)"],
+  },
+  {
+    title: "tag",
+    driver: value,
+    others: [],
+    plan: ["SEARCH driver USING PRIMARY KEY (key=? AND value=? AND position>? AND position<?)", byId],
+  },
+  {
+    title: "tag key",
+    driver: key,
+    others: [],
+    plan: ["SEARCH driver USING COVERING INDEX tag_key (key=? AND position>? AND position<?)", byId],
+  },
+  // Sorted, but never more than the blocks of one query.
+  { title: "name", driver: name, others: [], plan: [byName, sorted] },
+  {
+    title: "state, by all others",
+    driver: state,
+    others: [value, name],
+    plan: ["SEARCH task USING INDEX task_state (state=? AND position>? AND position<?)", hasValue],
+  },
+  {
+    title: "tag, by all others",
+    driver: value,
+    others: [state, name, key],
+    plan: ["SEARCH driver USING PRIMARY KEY (key=? AND value=? AND position>? AND position<?)", byId, hasKey],
+  },
+  {
+    title: "tag key, by all others",
+    driver: key,
+    others: [state, name, value],
+    plan: [
+      "SEARCH driver USING COVERING INDEX tag_key (key=? AND position>? AND position<?)",
+      byId,
+      hasValue,
+    ],
+  },
+  { title: "name, by all others", driver: name, others: [state, value], plan: [byName, hasValue, sorted] },
+] satisfies { title: string; driver: Posting | undefined; others: Posting[]; plan: string[] }[])(
+  "a page by $title",
+  ({ driver, others, plan }) => {
+    for (const columns of Object.keys(columnsOf) as Columns[]) {
+      const { sql, values } = windowQuery(columns, { driver, others, flavor }, floored, 257);
+      const found = planOf(sql, values).filter(
+        (line) => !/^SEARCH document USING INTEGER PRIMARY KEY|^CORRELATED/.test(line),
+      );
+      expect({ columns, plan: found }).toEqual({ columns, plan });
+    }
+  },
+);
+
+test.each([
+  {
+    title: "state",
+    query: depthQuery(state, 9000, 1024, flavor),
+    plan: "SEARCH task USING COVERING INDEX task_state (state=? AND position<?)",
+  },
+  {
+    title: "tag",
+    query: depthQuery(value, 9000, 1024, flavor),
+    plan: "SEARCH driver USING PRIMARY KEY (key=? AND value=? AND position<?)",
+  },
+  {
+    title: "tag key",
+    query: depthQuery(key, 9000, 1024, flavor),
+    plan: "SEARCH driver USING COVERING INDEX tag_key (key=? AND position<?)",
+  },
+])("how far back entries reach, by $title, is read of its index alone", ({ query, plan }) => {
+  expect(planOf(query.sql, query.values)).toEqual([plan]);
+});
+
+test("names are counted in their index alone", () => {
+  const { sql, values } = blockCountQuery("n", [2, 1, 0], flavor);
+  expect(planOf(sql, values)[0]).toBe(
+    "SEARCH task USING COVERING INDEX task_name_block (<expr>=? AND name>? AND name<?)",
+  );
+});

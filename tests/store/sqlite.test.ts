@@ -1,0 +1,125 @@
+// The embedded store: the suite of all stores, and what is SQLite's own: a kill in the middle, versions, damage.
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { migrations } from "../../src/store/sqlite-migrations.ts";
+import { newRecord, noAdditions } from "../../src/tes/record.ts";
+import { makeTask, now } from "../support/make.ts";
+import { testCreateOnce } from "./create-once.ts";
+import { type Place, testTaskStore } from "./suite.ts";
+
+const makeFolder = (): string => mkdtempSync(join(tmpdir(), "tespod-store-"));
+
+const makePlace = (): Place => {
+  const folder = makeFolder();
+  return {
+    open: () => openSqliteStore(join(folder, "tes.db")),
+    remove: () => rm(folder, { recursive: true }),
+  };
+};
+testTaskStore("SQLite", makePlace);
+testCreateOnce("SQLite", makePlace);
+
+function scratch(): Disposable & { readonly file: string } {
+  const folder = makeFolder();
+  return { file: join(folder, "tes.db"), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
+
+test.each([1, 2, 3])(
+  "killed in the middle of creates, all that was acknowledged is there (time %d)",
+  async (time) => {
+    using place = scratch();
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "create-for-ever.ts"), place.file], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of child.stdout) {
+      text += decoder.decode(chunk, { stream: true });
+      // Not at the same line each time.
+      if (text.length > time * 3000) child.kill("SIGKILL");
+    }
+    await child.exited;
+    expect(child.signalCode).toBe("SIGKILL");
+    const acknowledged = text.slice(0, text.lastIndexOf("\n")).split("\n");
+    expect(acknowledged.length).toBeGreaterThan(100);
+    const store = openSqliteStore(place.file);
+    const live = new Set(await store.liveIds());
+    expect(acknowledged.filter((id) => !live.has(id))).toEqual([]);
+    // Nothing half: whatever is there is there as a whole.
+    for (const id of live) expect((await store.getFull(id))?.record.task.tags).toEqual({ id });
+    await store.close();
+  },
+);
+
+test("a file of a newer version is refused, and left as it is", async () => {
+  using place = scratch();
+  await openSqliteStore(place.file).close();
+  const newer = new DatabaseSync(place.file);
+  newer.exec("PRAGMA user_version = 99");
+  newer.close();
+  expect(() => openSqliteStore(place.file)).toThrow(
+    `Cannot open "${place.file}": its schema is version 99, this program knows ${migrations.length}`,
+  );
+  const after = new DatabaseSync(place.file);
+  expect(after.prepare("PRAGMA user_version").get()).toEqual({ user_version: 99 });
+  after.close();
+});
+
+test.each(migrations.map((_, index) => index).slice(1))(
+  "a file of version %d keeps its tasks and is brought to the newest",
+  async (version) => {
+    using place = scratch();
+    const old = new DatabaseSync(place.file);
+    for (const step of migrations.slice(0, version)) old.exec(step);
+    old.exec(`PRAGMA user_version = ${version}`);
+    const { task, run, creationTime } = newRecord(makeTask({ name: "n" }), "a", now);
+    old.exec("INSERT INTO task (id, state, version, live, name) VALUES ('a', 'QUEUED', 1, 1, 'n')");
+    old
+      .prepare("INSERT INTO document (position, creation_time, task, run) VALUES (1, ?, ?, ?)")
+      .run(creationTime, JSON.stringify(task), JSON.stringify(run));
+    old.close();
+    const store = openSqliteStore(place.file);
+    expect(await store.get("a")).toEqual(newRecord(makeTask({ name: "n" }), "a", now));
+    const byName = await store.listLines({ filter: { tags: [], namePrefix: "n" }, pageSize: 1 });
+    expect(byName.items).toEqual([{ position: 1, id: "a", state: "QUEUED" }]);
+    await store.close();
+    expect(schemaOf(place.file)).toEqual(await newestSchema());
+  },
+);
+
+function schemaOf(file: string): object {
+  const database = new DatabaseSync(file);
+  const schema = database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY name").all();
+  const version = database.prepare("PRAGMA user_version").get();
+  database.close();
+  return { schema, version };
+}
+
+async function newestSchema(): Promise<object> {
+  using place = scratch();
+  await openSqliteStore(place.file).close();
+  return schemaOf(place.file);
+}
+
+test("a file that is no database is refused", () => {
+  using place = scratch();
+  writeFileSync(place.file, "this is not a database, but it is long enough to be looked at".repeat(100));
+  expect(() => openSqliteStore(place.file)).toThrow(/not a database/);
+});
+
+test("what was committed is fsynced: WAL with synchronous FULL", async () => {
+  using place = scratch();
+  const store = openSqliteStore(place.file);
+  await store.create(newRecord(makeTask(), "a", now), noAdditions);
+  const other = new DatabaseSync(place.file);
+  expect(other.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  other.close();
+  await store.close();
+});

@@ -1,0 +1,409 @@
+// A whole pod: the sidecar program as processes, real gates, a real service to report to.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { reportPath } from "../../sidecar/contract/paths.ts";
+import type { PlanExecutor, TaskPlan } from "../../sidecar/contract/plan.ts";
+import type { ReportEvent } from "../../sidecar/contract/report.ts";
+import { reportToken } from "../../sidecar/contract/token.ts";
+import { startFileServer } from "../filer/file-server.ts";
+import { executor, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import { reportKey, runPod, startContainers, startSidecar, terminationMessage } from "./pod.ts";
+import { startReportServer } from "./report-server.ts";
+
+let pod: ScratchPod;
+beforeEach(() => {
+  pod = makeScratchPod();
+});
+afterEach(() => pod[Symbol.dispose]());
+
+const sh = (script: string, more: Partial<PlanExecutor> = {}) => executor(["/bin/sh", "-c", script], more);
+const types = (events: ReportEvent[] = []) => events.map(({ type }) => type);
+const ended = (events: ReportEvent[] = []) =>
+  events.flatMap((event) => (event.type === "executor-ended" ? [event] : []));
+const last = (events: ReportEvent[] = []) => events.at(-1);
+const run = (plan: TaskPlan) => runPod(pod, { plan });
+
+test("a task is laid out, run and reported, without a service to report to", async () => {
+  const end = await run(makePlan([sh("echo out; echo err >&2")]));
+  expect(end.stageIn).toMatchObject({ exitCode: 0, events: [{ type: "staged", files: 0, bytes: 0 }] });
+  expect(end.supervisor?.exitCode).toBe(0);
+  expect(end.supervisor?.events).toMatchObject([
+    { type: "executor-started", executor: 0 },
+    { type: "executor-ended", executor: 0, exitCode: 0, stdout: "out\n", stderr: "err\n" },
+    { type: "finished", outcome: "complete" },
+  ]);
+  expect(end.supervisor?.journal.map(({ source, sequence }) => [source, sequence])).toEqual([
+    ["supervisor", 1],
+    ["supervisor", 2],
+    ["supervisor", 3],
+  ]);
+  expect(end).toMatchObject({ gates: [0], logs: [{ stdout: "out\n", stderr: "err\n" }] });
+  expect(end.termination).toEqual({ outcome: "complete", lastSequence: 3 });
+});
+
+test.each([
+  ["all succeed", ["0", "0", "0"], [0, 0, 0], "complete"],
+  ["one fails", ["0", "3", "0"], [0, 3], "executor-error"],
+  ["one fails, which is to be ignored", ["0", "3!", "0"], [0, 3, 0], "complete"],
+  ["the last fails, which is to be ignored", ["0", "0", "3!"], [0, 0, 3], "complete"],
+  ["an ignored failure, then a real one", ["1!", "2", "0"], [1, 2], "executor-error"],
+])("executors: %s", async (_, scripts, codes, outcome) => {
+  const executors = scripts.map((text) =>
+    sh(`exit ${text.replace("!", "")}`, { ignoreError: text.endsWith("!") }),
+  );
+  const end = await run(makePlan(executors));
+  expect(ended(end.supervisor?.events).map(({ exitCode }) => exitCode)).toEqual(codes);
+  expect(last(end.supervisor?.events)).toMatchObject({ type: "finished", outcome });
+  expect(end.supervisor?.exitCode).toBe(0);
+  // Those that were not released end well, so that the pod does not look failed on their account.
+  expect(end.gates).toEqual(scripts.map((_text, index) => codes[index] ?? 0));
+});
+
+test("executors never overlap, and follow each other at once", async () => {
+  const times = join(pod.root, "times");
+  const stamp = "cut -d' ' -f1 /proc/uptime";
+  // Nanoseconds: /proc/uptime is too coarse for the gap, and good enough to see an overlap.
+  const script = `date +%s%N >>${times}; ${stamp} >/dev/null; date +%s%N >>${times}`;
+  const end = await run(makePlan(Array.from({ length: 8 }, () => sh(script))));
+  expect(end.gates).toEqual(Array(8).fill(0));
+  const nanoseconds = readFileSync(times, "utf8").trim().split("\n").map(BigInt);
+  expect(nanoseconds).toHaveLength(16);
+  const gaps = Array.from(
+    { length: 7 },
+    (_, index) => Number((nanoseconds[index * 2 + 2] ?? 0n) - (nanoseconds[index * 2 + 1] ?? 0n)) / 1e6,
+  );
+  console.log(`    gaps between executors: ${gaps.map((gap) => gap.toFixed(1)).join(" ")} ms`);
+  expect(Math.min(...gaps)).toBeGreaterThan(0);
+});
+
+test("a daemon that holds the output neither stops the task nor lives beside the next executor", async () => {
+  const pulse = join(pod.root, "pulse");
+  const daemon = `(trap '' TERM HUP; while :; do echo >>${pulse}; sleep 0.005; done) & echo started`;
+  const look = `a=$(wc -c <${pulse}); sleep 0.1; b=$(wc -c <${pulse}); test $a = $b`;
+  const end = await run(makePlan([sh(daemon), sh(look)]));
+  expect(ended(end.supervisor?.events)).toMatchObject([
+    { exitCode: 0, stdout: "started\n" },
+    { exitCode: 0 },
+  ]);
+});
+
+test("the log keeps the first and the last of a long output", async () => {
+  const plan = makePlan([sh("seq 1 100000")], { logHeadBytes: 10, logTailBytes: 12 });
+  const [event] = ended((await run(plan)).supervisor?.events);
+  expect(event?.stdout).toBe(
+    "1\n2\n3\n4\n5\n[tespod: 588873 bytes left out]\n99999\n100000\n".replace("99999\n", "9999\n"),
+  );
+});
+
+const data = [{ path: "/data", folder: "m0", file: false }];
+
+test("outputs with a path of their own are in the log too, and links out of the task's files are not", async () => {
+  // The command runs on this machine's own files, so /data is where the work volume has it.
+  const local = (name: string) => join(pod.root, "work/m0", name);
+  const plan = makePlan(
+    [sh(`echo out >${local("out")}; ln -s /proc/self/environ ${local("err")}; seq 3 >>${local("out")}`)],
+    { mounts: data },
+  );
+  const [first] = plan.executors;
+  if (!first) throw new Error("no executor");
+  await runStageIn(plan);
+  // Only now: the gate's step script would open these paths as they are.
+  const withPaths = { ...plan, executors: [{ ...first, stdout: "/data/out", stderr: "/data/err" }] };
+  using containers = await startContainers(pod, {
+    plan: withPaths,
+    environment: { AWS_SECRET_ACCESS_KEY: "secret" },
+  });
+  await containers.supervisor.exitCode;
+  const [event] = ended(containers.supervisor.events());
+  expect(event).toMatchObject({ exitCode: 0, stdout: "out\n1\n2\n3\n", stderr: "" });
+});
+
+async function runStageIn(plan: TaskPlan): Promise<void> {
+  using stageIn = startSidecar("stage-in", pod, { plan });
+  expect(await stageIn.exitCode).toBe(0);
+}
+
+test("an executor whose gate is killed is 137", async () => {
+  const plan = makePlan([sh("echo ready; sleep 100"), sh("true")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  const [first] = containers.gates;
+  while (!first?.log.stdout.includes("ready")) await Bun.sleep(2);
+  first.kill("SIGKILL");
+  expect(await containers.supervisor.exitCode).toBe(0);
+  expect(containers.supervisor.events()).toMatchObject([
+    { type: "executor-started" },
+    { type: "executor-ended", exitCode: 137, stdout: "ready\n" },
+    { type: "finished", outcome: "executor-error" },
+  ]);
+});
+
+test("an executor that is told to stop shortly before the supervisor is has not failed", async () => {
+  const plan = makePlan([sh("echo ready; sleep 100")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  const [first] = containers.gates;
+  while (!first?.log.stdout.includes("ready")) await Bun.sleep(2);
+  first.kill("SIGTERM");
+  await Bun.sleep(300);
+  containers.supervisor.process.kill("SIGTERM");
+  await containers.supervisor.exitCode;
+  expect(containers.supervisor.events()).toMatchObject([
+    { type: "executor-started" },
+    { type: "finished", outcome: "interrupted", message: "Stopped by SIGTERM" },
+  ]);
+}, 30_000);
+
+test("nor has one that waits for its turn", async () => {
+  const plan = makePlan([sh("sleep 0.2"), sh("true")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  await containers.supervisor.saw("executor-started");
+  containers.gates[1]?.kill("SIGTERM");
+  await containers.supervisor.saw("executor-ended");
+  containers.supervisor.process.kill("SIGTERM");
+  await containers.supervisor.exitCode;
+  expect(last(containers.supervisor.events())).toMatchObject({ type: "finished", outcome: "interrupted" });
+}, 30_000);
+
+test("an executor that alone is told to stop failed with its code", async () => {
+  const plan = makePlan([sh("echo ready; trap 'exit 6' TERM; while :; do sleep 0.01; done")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  const [first] = containers.gates;
+  while (!first?.log.stdout.includes("ready")) await Bun.sleep(2);
+  await Bun.sleep(50);
+  first.kill("SIGTERM");
+  await containers.supervisor.exitCode;
+  expect(containers.supervisor.events()).toMatchObject([
+    { type: "executor-started" },
+    { type: "executor-ended", exitCode: 6 },
+    { type: "finished", outcome: "executor-error" },
+  ]);
+}, 30_000);
+
+test("a waiting executor that is killed is a system error", async () => {
+  const plan = makePlan([sh("sleep 0.2"), sh("true")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  await containers.supervisor.saw("executor-started");
+  containers.gates[1]?.kill("SIGKILL");
+  await containers.supervisor.exitCode;
+  expect(last(containers.supervisor.events())).toEqual({
+    type: "finished",
+    outcome: "system-error",
+    message: "Executor 1 was killed before its turn",
+  });
+});
+
+test("when the supervisor dies, waiting gates end with 125 and the running one with its command's code", async () => {
+  const plan = makePlan([sh("sleep 0.3; exit 5"), sh("true"), sh("true")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  await containers.supervisor.saw("executor-started");
+  containers.supervisor.process.kill("SIGKILL");
+  expect(await Promise.all(containers.gates.map((gate) => gate.exitCode))).toEqual([5, 125, 125]);
+});
+
+test("SIGTERM interrupts the supervisor, which says so and ends", async () => {
+  using server = startReportServer();
+  const plan = makePlan([sh("sleep 1000"), sh("true")]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan, callbackUrl: server.url });
+  await containers.supervisor.saw("executor-started");
+  containers.supervisor.process.kill("SIGTERM");
+  expect(await containers.supervisor.exitCode).toBe(0);
+  const finished = { type: "finished", outcome: "interrupted", message: "Stopped by SIGTERM" } as const;
+  expect(last(containers.supervisor.events())).toEqual(finished);
+  expect(last(server.events("supervisor"))).toEqual(finished);
+  expect(terminationMessage(pod.roots)).toMatchObject({ outcome: "interrupted" });
+  expect(await containers.gates[1]?.exitCode).toBe(125);
+});
+
+describe("reports", () => {
+  test("the service gets every line of both sources, with the token of the attempt", async () => {
+    using server = startReportServer();
+    const plan = makePlan([sh("echo hello")], { task: "task/ü 1", attempt: 3 });
+    const end = await runPod(pod, { plan, callbackUrl: server.url });
+    expect(server.events("stage-in")).toEqual(end.stageIn?.events ?? []);
+    expect(server.events("supervisor")).toEqual(end.supervisor?.events ?? []);
+    for (const request of server.requests) {
+      expect(request).toMatchObject({
+        path: reportPath("task/ü 1", 3),
+        authorization: `Bearer ${reportToken(reportKey, "task/ü 1", 3)}`,
+        contentType: "application/x-ndjson",
+      });
+    }
+  });
+
+  test("a service that fails for a while gets everything in the end, once and in order", async () => {
+    using server = startReportServer();
+    server.refuseWith = [503, 500, 429];
+    const plan = makePlan([sh("true"), sh("true")]);
+    const end = await runPod(pod, { plan, callbackUrl: server.url });
+    expect(server.events("supervisor")).toEqual(end.supervisor?.events ?? []);
+  });
+
+  test.each([401, 403, 404, 410])(
+    "a service that refuses with %d is asked no more, and the task goes on",
+    async (status) => {
+      using server = startReportServer();
+      server.refuseWith = Array(20).fill(status);
+      const plan = makePlan([sh("true"), sh("true"), sh("sleep 0.1")]);
+      const end = await runPod(pod, { plan, callbackUrl: server.url });
+      expect(last(end.supervisor?.events)).toMatchObject({ outcome: "complete" });
+      expect(server.requests.length).toBeLessThanOrEqual(2); // one for each source
+    },
+  );
+
+  test("events that come during a POST go together into the next", async () => {
+    using server = startReportServer();
+    server.delayMilliseconds = 100;
+    const plan = makePlan(Array.from({ length: 10 }, () => sh("true")));
+    const end = await runPod(pod, { plan, callbackUrl: server.url });
+    expect(server.events("supervisor")).toHaveLength(end.supervisor?.events.length ?? 0);
+    expect(server.requests.length).toBeLessThan(10);
+  });
+
+  test("a cancel in the answer ends the task", async () => {
+    using server = startReportServer();
+    const plan = makePlan([sh("sleep 100"), sh("true")]);
+    await runStageIn(plan);
+    // stage-in's line has to be answered first: it would cancel the task before it has begun.
+    rmSync(join(pod.roots.steps, "stage-in.ndjson"));
+    server.cancel = true;
+    using containers = await startContainers(pod, { plan, callbackUrl: server.url });
+    expect(await containers.supervisor.exitCode).toBe(0);
+    expect(containers.supervisor.events()).toMatchObject([
+      { type: "executor-started" },
+      { type: "finished", outcome: "interrupted", message: "Cancelled by the service" },
+    ]);
+  });
+
+  test("a task that is cancelled before it has begun runs nothing", async () => {
+    using server = startReportServer();
+    const plan = makePlan([sh("sleep 100"), sh("true")]);
+    await runStageIn(plan);
+    server.cancel = true;
+    using supervisor = startSidecar("supervise", pod, { plan, callbackUrl: server.url });
+    expect(await supervisor.exitCode).toBe(0);
+    expect(supervisor.events()).toMatchObject([{ type: "finished", outcome: "interrupted" }]);
+  });
+
+  test("a service that is not there does not hold the pod up for ever", async () => {
+    const end = await runPod(pod, { plan: makePlan([sh("true")]), callbackUrl: "http://127.0.0.1:1" });
+    expect(last(end.supervisor?.events)).toMatchObject({ outcome: "complete" });
+  }, 60_000);
+});
+
+describe("staging", () => {
+  const input = (url: string) => ({ path: "/data/in", type: "FILE" as const, url });
+
+  test.each(["init", "supervisor"] as const)("by the %s", async (staging) => {
+    const http = startFileServer();
+    await fetch(`${http.url}/file`, { method: "PUT", body: "from afar" });
+    const script = `cat ${join(pod.root, "work/m0/in")}`;
+    const plan = makePlan([sh(script)], { staging, mounts: data, inputs: [input(`${http.url}/file`)] });
+    const end = await run(plan);
+    http.stop();
+    const staged = staging === "init" ? end.stageIn?.events : end.supervisor?.events;
+    expect(staged?.[0]).toMatchObject({ type: "staged", files: 1, bytes: 9 });
+    expect(ended(end.supervisor?.events)).toMatchObject([{ exitCode: 0, stdout: "from afar" }]);
+  });
+
+  test.each(["init", "supervisor"] as const)(
+    "a failure is a system error with its reason: by the %s",
+    async (staging) => {
+      using server = startReportServer();
+      const http = startFileServer();
+      const plan = makePlan([sh("true")], { staging, mounts: data, inputs: [input(`${http.url}/none`)] });
+      const end = await runPod(pod, { plan, callbackUrl: server.url });
+      http.stop();
+      const message = `Cannot stage "${http.url}/none" as "/data/in": the server answered 404`;
+      const source = staging === "init" ? "stage-in" : "supervisor";
+      const finished = { type: "finished", outcome: "system-error", message } as const;
+      expect(server.events(source)).toEqual([finished]);
+      expect(end.termination).toEqual({ outcome: "system-error", lastSequence: 1 });
+      if (staging === "init") {
+        expect(end.stageIn).toEqual({ exitCode: 1, events: [finished] });
+      } else {
+        expect(end.supervisor).toMatchObject({ exitCode: 0, events: [finished] });
+        expect(end.gates).toEqual([0]);
+      }
+    },
+  );
+
+  test("a plan that is none is a system error", async () => {
+    using stageIn = startSidecar("stage-in", pod, { plan: makePlan([]) });
+    expect(await stageIn.exitCode).toBe(1);
+    expect(stageIn.events()).toMatchObject([{ type: "finished", outcome: "system-error" }]);
+    expect(JSON.stringify(stageIn.events())).toContain("Cannot read the task plan: executors");
+  });
+});
+
+describe("uploading", () => {
+  const output = (url: string) => ({ path: "/data/out", type: "FILE" as const, url });
+  const write = (text: string) => sh(`echo ${text} >${join(pod.root, "work/m0/out")}`);
+
+  test("outputs are uploaded after the last executor, and after a failure too", async () => {
+    const http = startFileServer();
+    const plan = makePlan([write("kept"), sh("exit 1"), sh("true")], {
+      mounts: data,
+      outputs: [output(`${http.url}/out`), { ...output(`${http.url}/none`), path: "/data/none" }],
+    });
+    const end = await run(plan);
+    expect(await (await fetch(`${http.url}/out`)).text()).toBe("kept\n");
+    http.stop();
+    expect(types(end.supervisor?.events).slice(4)).toEqual(["note", "uploaded", "finished"]);
+    expect(end.supervisor?.events).toContainEqual({
+      type: "uploaded",
+      outputs: [{ path: "/data/out", url: `${http.url}/out`, sizeBytes: 5 }],
+    });
+    expect(last(end.supervisor?.events)).toMatchObject({ outcome: "executor-error" });
+  });
+
+  test("a failed upload is a system error", async () => {
+    const http = startFileServer();
+    const plan = makePlan([write("x")], { mounts: data, outputs: [output("gs://bucket/key")] });
+    const end = await run(plan);
+    http.stop();
+    expect(last(end.supervisor?.events)).toMatchObject({
+      outcome: "system-error",
+      message: expect.stringContaining('Cannot upload "/data/out" to "gs://bucket/key": '),
+    });
+  });
+
+  test("after an executor's failure it is noted, and the failure stays the executor's", async () => {
+    const plan = makePlan([write("x"), sh("exit 2")], { mounts: data, outputs: [output("gs://bucket/key")] });
+    const end = await run(plan);
+    expect(end.supervisor?.events.slice(-2)).toMatchObject([
+      { type: "note", message: expect.stringContaining('Cannot upload "/data/out"') },
+      { type: "finished", outcome: "executor-error" },
+    ]);
+  });
+});
+
+test("64 executors need no more than a little memory and time", async () => {
+  const plan = makePlan([sh("sleep 0.5"), ...Array.from({ length: 63 }, () => sh("true"))]);
+  await runStageIn(plan);
+  const start = performance.now();
+  using containers = await startContainers(pod, { plan });
+  await containers.supervisor.saw("executor-started");
+  const status = readFileSync(`/proc/${containers.supervisor.process.pid}/status`, "utf8");
+  const mib = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+  expect(await containers.supervisor.exitCode).toBe(0);
+  console.log(
+    `    64 executors: ${(performance.now() - start - 500).toFixed(0)} ms, supervisor ${mib.toFixed(0)} MiB`,
+  );
+  expect(last(containers.supervisor.events())).toMatchObject({ outcome: "complete" });
+  expect(mib).toBeLessThan(100);
+}, 30_000);
+
+test("--help says what there is, and an unknown command is refused", async () => {
+  using help = startSidecar("--help", pod, { plan: makePlan([sh("")]) });
+  expect(await help.exitCode).toBe(0);
+  using unknown = startSidecar("dance", pod, { plan: makePlan([sh("")]) });
+  expect(await unknown.exitCode).toBe(2);
+  expect(unknown.stderr()).toContain("Usage: ");
+});

@@ -1,0 +1,39 @@
+// The test cluster's S3 server as seen from here: put, get, list.
+import { Client } from "minio";
+import type { S3Server } from "../cluster/cluster.ts";
+
+export interface S3 {
+  put(bucket: string, key: string, body: string | Buffer): Promise<void>;
+  get(bucket: string, key: string): Promise<Buffer>;
+  keys(bucket: string): Promise<string[]>;
+  /** Makes the bucket if it is not there. */
+  bucket(name: string): Promise<string>;
+}
+
+export function connectS3(server: S3Server): S3 {
+  const { hostname, port, protocol } = new URL(server.endpointFromHost);
+  const client = new Client({
+    endPoint: hostname,
+    port: Number(port),
+    useSSL: protocol === "https:",
+    accessKey: server.accessKeyId,
+    secretKey: server.secretAccessKey,
+    region: server.region,
+  });
+  return {
+    async put(bucket, key, body) {
+      await client.putObject(bucket, key, body);
+    },
+    async get(bucket, key) {
+      return Buffer.concat(await Array.fromAsync(await client.getObject(bucket, key)));
+    },
+    async keys(bucket) {
+      const items = await Array.fromAsync(client.listObjectsV2(bucket, "", true));
+      return items.map((item: { name?: string }) => item.name ?? "").toSorted();
+    },
+    async bucket(name) {
+      if (!(await client.bucketExists(name))) await client.makeBucket(name, server.region);
+      return name;
+    },
+  };
+}

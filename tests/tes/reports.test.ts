@@ -1,0 +1,129 @@
+// applyReports: each event once, in order, and what it changes.
+import { describe, expect, test } from "bun:test";
+import type { Report, ReportEvent } from "../../sidecar/contract/report.ts";
+import { applyReports } from "../../src/tes/reports.ts";
+import { executorEnded, makeRecord, makeReport, now } from "../support/make.ts";
+
+const time = now.toISOString();
+const note = (message: string): ReportEvent => ({ type: "note", message });
+const base = makeRecord({ state: "INITIALIZING", run: { created: true } });
+const acknowledged = { "stage-in": 0, supervisor: 1 };
+
+describe("one event", () => {
+  test.each<{
+    title: string;
+    event: ReportEvent;
+    run: object;
+    state?: string;
+    systemLogs?: string[];
+    tails?: object[];
+  }>([
+    { title: "a note is a line of system_logs", event: note("n"), run: {}, systemLogs: [`${time} n`] },
+    {
+      title: "staged is a line of system_logs",
+      event: { type: "staged", files: 2, bytes: 30, milliseconds: 1500 },
+      run: {},
+      systemLogs: [`${time} Staged 2 files, 30 bytes in 1.5 s`],
+    },
+    {
+      title: "nothing staged is not worth a line",
+      event: { type: "staged", files: 0, bytes: 0, milliseconds: 1 },
+      run: {},
+    },
+    {
+      title: "an executor's start is RUNNING, and the task's start time",
+      event: { type: "executor-started", executor: 0 },
+      state: "RUNNING",
+      run: { released: 1, startTime: time },
+    },
+    {
+      title: "an executor's end is its log, its output kept apart",
+      event: executorEnded(0, 3),
+      run: { executors: [{ executor: 0, startTime: time, endTime: time, exitCode: 3 }] },
+      tails: [{ executor: 0, stdout: "out 0", stderr: "err 0" }],
+    },
+    {
+      title: "uploads are the outputs log",
+      event: {
+        type: "uploaded",
+        outputs: [
+          { path: "/a", url: "u", sizeBytes: 7 },
+          { path: "/b", url: "v", sizeBytes: 5 },
+        ],
+      },
+      run: {
+        outputs: [
+          { path: "/a", url: "u", sizeBytes: 7 },
+          { path: "/b", url: "v", sizeBytes: 5 },
+        ],
+      },
+      systemLogs: [`${time} Uploaded 2 files, 12 bytes`],
+    },
+    {
+      title: "the end is the outcome, and changes no state by itself",
+      event: { type: "finished", outcome: "complete" },
+      run: { outcome: { outcome: "complete" } },
+    },
+    {
+      title: "the end with a reason",
+      event: { type: "finished", outcome: "system-error", message: "no bucket" },
+      run: { outcome: { outcome: "system-error", message: "no bucket" } },
+      systemLogs: [`${time} no bucket`],
+    },
+  ])("$title", ({ event, run, state = "INITIALIZING", systemLogs = [], tails = [] }) => {
+    const { record, additions } = applyReports(base, [makeReport(1, event)]);
+    expect(record as object).toEqual({ ...base, state, run: { ...base.run, acknowledged, ...run } });
+    expect(additions as object).toEqual({ systemLogs, tails });
+  });
+});
+
+describe("sequence", () => {
+  const numbered = (...sequences: number[]): Report[] =>
+    sequences.map((sequence) => makeReport(sequence, note(`n${sequence}`)));
+  const lines = (reports: Report[], record = base) => applyReports(record, reports).additions.systemLogs;
+
+  test.each([
+    { title: "in order", sequences: [1, 2, 3], kept: ["n1", "n2", "n3"] },
+    { title: "twice", sequences: [1, 1, 2, 1, 2], kept: ["n1", "n2"] },
+    { title: "after a gap", sequences: [1, 3, 4], kept: ["n1"] },
+    { title: "the gap is filled", sequences: [2, 1, 2, 3], kept: ["n1", "n2", "n3"] },
+    { title: "none", sequences: [], kept: [] },
+  ])("$title", ({ sequences, kept }) => {
+    expect(lines(numbered(...sequences))).toEqual(kept.map((line) => `${time} ${line}`));
+  });
+
+  test("what is held from before is not applied again", () => {
+    const { record } = applyReports(base, numbered(1, 2));
+    expect(lines(numbered(1, 2, 3), record)).toEqual([`${time} n3`]);
+    expect(applyReports(record, numbered(1, 2)).record).toBe(record);
+  });
+
+  test("each source counts for itself", () => {
+    const { record } = applyReports(base, [
+      makeReport(1, note("a"), "stage-in"),
+      makeReport(1, note("b"), "supervisor"),
+      makeReport(2, note("c"), "stage-in"),
+    ]);
+    expect(record.run.acknowledged).toEqual({ "stage-in": 2, supervisor: 1 });
+  });
+});
+
+test("a report proves that there is a pod", () => {
+  expect(applyReports(makeRecord(), [makeReport(1, note("n"))]).record.run.created).toBe(true);
+});
+
+test("the start time is that of the first executor", () => {
+  const later = {
+    ...makeReport(2, { type: "executor-started", executor: 1 } as const),
+    time: "2027-01-01T00:00:00.000Z",
+  };
+  const { record } = applyReports(base, [makeReport(1, { type: "executor-started", executor: 0 }), later]);
+  expect(record.run).toMatchObject({ released: 2, startTime: time });
+});
+
+test("a task that is canceled or over stays so", () => {
+  const started = [makeReport(1, { type: "executor-started", executor: 0 })];
+  for (const state of ["CANCELING", "CANCELED", "SYSTEM_ERROR"] as const) {
+    expect(applyReports(makeRecord({ state }), started).record.state).toBe(state);
+  }
+});

@@ -1,0 +1,127 @@
+// The views: which keys stand in which, and that there is neither null nor a key that nobody sent.
+import { describe, expect, test } from "bun:test";
+import type { Additions } from "../../src/tes/record.ts";
+import { basicView, fullView, minimalView } from "../../src/tes/view.ts";
+import { inSeconds, makeRecord, now } from "../support/make.ts";
+
+const [start, end] = [now.toISOString(), inSeconds(5).toISOString()];
+
+/** A task that has everything there is. */
+const record = makeRecord({
+  state: "EXECUTOR_ERROR",
+  live: false,
+  version: 9,
+  task: {
+    name: "hello (1)",
+    inputs: [
+      { url: "s3://b/k", path: "/in/a", type: "FILE" },
+      { path: "/in/b", type: "FILE", content: "secret of FULL" },
+    ],
+    outputs: [{ url: "s3://b/o", path: "/out/a", type: "FILE" }],
+    resources: { cpu_cores: 1 },
+    volumes: ["/v"],
+    tags: { a: "b" },
+  },
+  run: {
+    created: true,
+    podUid: "u",
+    nodeName: "n1",
+    released: 2,
+    executors: [
+      { executor: 0, startTime: start, endTime: end, exitCode: 0 },
+      { executor: 1, startTime: start, endTime: end, exitCode: 3 },
+    ],
+    outputs: [{ path: "/out/a", url: "s3://b/o", sizeBytes: 5_000_000_000 }],
+    outcome: { outcome: "executor-error" },
+    startTime: start,
+    endTime: end,
+  },
+});
+const additions: Additions = {
+  systemLogs: [`${start} Scheduled on node n1`],
+  tails: [{ executor: 0, stdout: "out", stderr: "" }],
+};
+
+const { inputs, ...restOfTask } = record.task;
+
+const basic = {
+  id: "abc",
+  state: "EXECUTOR_ERROR",
+  ...restOfTask,
+  inputs: [
+    { url: "s3://b/k", path: "/in/a", type: "FILE" },
+    { path: "/in/b", type: "FILE" },
+  ],
+  logs: [
+    {
+      logs: [
+        { start_time: start, end_time: end, exit_code: 0 },
+        { start_time: start, end_time: end, exit_code: 3 },
+      ],
+      outputs: [{ url: "s3://b/o", path: "/out/a", size_bytes: "5000000000" }],
+      metadata: { node: "n1" },
+      start_time: start,
+      end_time: end,
+    },
+  ],
+  creation_time: start,
+};
+const [basicLog] = basic.logs;
+
+const full = {
+  ...basic,
+  inputs,
+  logs: [
+    {
+      ...basicLog,
+      logs: [
+        { start_time: start, end_time: end, stdout: "out", stderr: "", exit_code: 0 },
+        { start_time: start, end_time: end, exit_code: 3 },
+      ],
+      system_logs: [`${start} Scheduled on node n1`],
+    },
+  ],
+};
+
+const created = makeRecord();
+const queued = { id: "abc", state: "QUEUED", executors: created.task.executors, creation_time: start };
+
+describe("bodies", () => {
+  test.each([
+    { title: "MINIMAL", body: minimalView(record), expected: { id: "abc", state: "EXECUTOR_ERROR" } },
+    { title: "BASIC", body: basicView(record), expected: basic },
+    { title: "FULL", body: fullView(record, additions), expected: full },
+    { title: "BASIC of a new task: no logs yet", body: basicView(created), expected: queued },
+    {
+      title: "FULL of a new task: no logs yet",
+      body: fullView(created, { systemLogs: [], tails: [] }),
+      expected: queued,
+    },
+    {
+      title: "FULL of a task that waits: its reason, and both lists that the schema requires",
+      body: fullView(created, { systemLogs: ["why"], tails: [] }),
+      expected: { ...queued, logs: [{ logs: [], outputs: [], system_logs: ["why"] }] },
+    },
+    {
+      title: "BASIC of the same: nothing of its reason",
+      body: basicView(created),
+      expected: queued,
+    },
+    {
+      title: "an executor that runs has no log before it has an exit code",
+      body: basicView(makeRecord({ state: "RUNNING", run: { released: 1, startTime: start } })),
+      expected: { ...queued, state: "RUNNING", logs: [{ logs: [], outputs: [], start_time: start }] },
+    },
+  ])("$title", ({ body, expected }) => {
+    // As JSON: an undefined is no key there, and a null would stay.
+    const answered = JSON.stringify(body);
+    expect(JSON.parse(answered)).toEqual(expected);
+    expect(answered).not.toContain("null");
+  });
+});
+
+test("BASIC holds no content even if the record does, and leaves the record as it is", () => {
+  const before = structuredClone(record);
+  expect(JSON.stringify(basicView(record))).not.toContain("secret of FULL");
+  expect(record).toEqual(before);
+});
