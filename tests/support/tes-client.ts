@@ -66,12 +66,10 @@ export function createTesClient(url: string): TesClient {
 
   const get = (id: string, view = "MINIMAL") => json<TesTask>(`/tasks/${id}?view=${view}`);
 
-  /** The state, or undefined while the service is away (tests take it away). */
-  const state = (id: string) =>
-    get(id).then(
-      (task) => task.state,
-      () => undefined,
-    );
+  /** Undefined while the service is away: tests take it away, at any moment. */
+  const look = (id: string, view: "MINIMAL" | "FULL") => get(id, view).catch(() => undefined);
+  const describe = async (id: string) =>
+    JSON.stringify(await look(id, "FULL")) ?? "the service does not answer";
 
   return {
     base,
@@ -88,14 +86,15 @@ export function createTesClient(url: string): TesClient {
     async wait(id, { seconds = 90, everyMilliseconds = 20, until = isEnded, onState } = {}) {
       const deadline = Date.now() + seconds * 1000;
       let last: string | undefined;
-      while (Date.now() < deadline) {
-        const now = await state(id);
-        if (now !== undefined && now !== last) onState?.(now);
-        last = now ?? last;
-        if (last !== undefined && until(last)) return get(id, "FULL");
-        await sleep(everyMilliseconds);
+      for (; Date.now() < deadline; await sleep(everyMilliseconds)) {
+        const state = (await look(id, "MINIMAL"))?.state;
+        if (state === undefined) continue;
+        if (state !== last) onState?.(state);
+        last = state;
+        const whole = until(state) && (await look(id, "FULL"));
+        if (whole) return whole;
       }
-      throw new Error(`Task ${id} is ${last} after ${seconds} s: ${JSON.stringify(await get(id, "FULL"))}`);
+      throw new Error(`Task ${id} is ${last} after ${seconds} s: ${await describe(id)}`);
     },
   };
 }
