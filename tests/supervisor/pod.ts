@@ -35,6 +35,8 @@ export interface SidecarSettings {
   plan: TaskPlan;
   callbackUrl?: string;
   environment?: Record<string, string>;
+  /** The command before the program's file; the runtime of the tests if absent. */
+  runtime?: readonly string[];
 }
 
 export function startSidecar(
@@ -48,7 +50,8 @@ export function startSidecar(
     `--image-bin=${roots.imageBin}`,
     `--termination-log=${roots.terminationLog}`,
   ];
-  const child = spawn(process.execPath, [main, command, ...places], {
+  const [program = process.execPath, ...options] = settings.runtime ?? [];
+  const child = spawn(program, [...options, main, command, ...places], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"] ?? "",

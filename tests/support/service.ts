@@ -16,6 +16,13 @@ if (cluster === undefined) {
 let built: Promise<unknown> | undefined;
 const deployed = new Map<string, Promise<Deployed>>();
 
+/** Makes sure that the cluster has the images of the sources as they are. */
+export function ensureImages(): Promise<unknown> {
+  if (cluster === undefined) throw new Error("There is no cluster");
+  built ??= buildImages(cluster);
+  return built;
+}
+
 /** The deployment of that namespace, with those settings. */
 export function service(options: DeployOptions = {}): Promise<Deployed> {
   const namespace = options.namespace ?? "tespod-e2e";
@@ -26,8 +33,7 @@ export function service(options: DeployOptions = {}): Promise<Deployed> {
 
 async function make(options: DeployOptions): Promise<Deployed> {
   if (cluster === undefined) throw new Error("There is no cluster");
-  built ??= buildImages(cluster);
-  await built;
+  await ensureImages();
   // Nothing here is worth waiting five minutes for.
   const settings = { TESPOD_IMAGE_PULL_SECONDS_MAX: "15", ...options.settings };
   const made = await deploy(cluster, { ...options, settings, restart: true });

@@ -12,13 +12,13 @@ export const shell = (line: string, more: object = {}) => ({
 });
 
 /** Objects of Kubernetes that belong to tasks: pods, claims and plan Secrets, by kind and name. */
-async function taskObjects({ kubectl }: Deployed): Promise<string[]> {
+async function taskObjects({ kubectl }: Pick<Deployed, "kubectl">): Promise<string[]> {
   const text = await kubectl(["get", "pods,pvc,secrets", "-o", "name"]);
   return text.split("\n").filter((name) => name.includes("/tes-"));
 }
 
 /** Waits until no object of any task is left; throws with what is. */
-export async function untilNothingIsLeft(service: Deployed, seconds = 60): Promise<void> {
+export async function untilNothingIsLeft(service: Pick<Deployed, "kubectl">, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const left = await taskObjects(service);
