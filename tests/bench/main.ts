@@ -2,12 +2,14 @@
 import { parseArgs } from "node:util";
 import { benchApi } from "./api.ts";
 import { type Figure, printLine, printTable } from "./figures.ts";
-import { runLatency } from "./on-cluster.ts";
+import { runBurst, runLatency } from "./on-cluster.ts";
 
 const help = `Usage: npm run bench [-- latency --rounds=N]
+       npm run bench -- burst [--tasks=N] [--rounds=N]
        npm run bench -- api [--tasks=N,N] [--store=sqlite,postgres]
 
   latency  tasks that do nothing, or copy 1 KiB from S3 to S3, POST to COMPLETE, and a bare pod, POST to Succeeded, in turn
+  burst    so many no-op tasks at once, and bare pods, in turn; and the calls of the API server that one task costs
   api      the HTTP interface and its store alone: creates, reads, and pages of lists with so many tasks stored; no cluster
 
 One JSON line for each figure on stdout, then a table; progress on stderr.
@@ -19,18 +21,26 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      rounds: { type: "string", default: "30" },
-      tasks: { type: "string", default: "1000,100000,1000000" },
+      rounds: { type: "string" },
+      tasks: { type: "string" },
       store: { type: "string", default: stores.join() },
       help: { type: "boolean" },
     },
   });
   if (values.help) return void process.stdout.write(help);
-  if (positionals[0] === "api") return runApi(values.tasks, values.store);
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds="${values.rounds}": must be a positive integer`);
-  print(await runLatency(rounds));
+  if (positionals[0] === "api") return runApi(values.tasks ?? "1000,100000,1000000", values.store);
+  if (positionals[0] === "burst")
+    return print(
+      await runBurst(count("tasks", values.tasks ?? "100"), count("rounds", values.rounds ?? "3")),
+    );
+  print(await runLatency(count("rounds", values.rounds ?? "30")));
+}
+
+function count(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${option}="${text}": must be a positive integer`);
+  return value;
 }
 
 function print(figures: readonly Figure[]): void {

@@ -1,11 +1,14 @@
 // The benches that need a cluster: what they measure, and the deployments they measure it on.
 import { connectKubernetes } from "../../src/cluster/kubernetes.ts";
 import { type Cluster, ensureCluster } from "../cluster/cluster.ts";
-import { buildImages } from "../cluster/images.ts";
+import { buildImages, images } from "../cluster/images.ts";
 import { type Deployed, deploy } from "../support/deploy.ts";
 import { connectS3 } from "../support/s3.ts";
+import { untilNothingIsLeft } from "../with-cluster/e2e/tasks.ts";
+import { benchBurst } from "./burst.ts";
 import type { Figure } from "./figures.ts";
 import { benchLatency, type Contender } from "./latency.ts";
+import { benchRequests } from "./requests.ts";
 
 const image = "localhost/busybox:1";
 const bucket = "tespod-bench";
@@ -32,6 +35,26 @@ export async function runLatency(rounds: number): Promise<Figure[]> {
     return await benchLatency({ pods, image, rounds, contenders });
   } finally {
     await Promise.allSettled(deployed.map((one) => one.remove()));
+  }
+}
+
+/** So many no-op tasks at once against bare pods, and what one costs in calls of the API server. */
+export async function runBurst(tasks: number, rounds: number): Promise<Figure[]> {
+  const cluster = await ensureCluster();
+  await buildImages(cluster);
+  // The node of the tests is small: the tasks are to be held back by what they cost, not by what they ask for.
+  const settings = { TESPOD_DEFAULT_CPU_CORES: "0.001", TESPOD_DEFAULT_RAM_GB: "0.01" };
+  const deployed = await deploy(cluster, { namespace: "tespod-bench-burst", settings });
+  const { namespace, tes } = deployed;
+  try {
+    const pods = connectKubernetes({ kubeconfig: cluster.kubeconfig, namespace });
+    const settled = () => untilNothingIsLeft(deployed, 300);
+    const sidecarImage = images.sidecar;
+    const host = cluster.kind === "local" ? new URL(cluster.s3.endpointFromPods).hostname : undefined;
+    const calls = await benchRequests({ cluster, namespace, image, sidecarImage, host, tasks: 10 });
+    return [...calls, ...(await benchBurst({ pods, tes, settled, image, sidecarImage, tasks, rounds }))];
+  } finally {
+    await deployed.remove();
   }
 }
 

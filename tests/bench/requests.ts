@@ -1,0 +1,118 @@
+// Requests: how many calls of the API server one task costs the service.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadKubeconfig } from "../../src/cluster/kubeconfig.ts";
+import { createTlsFetch } from "../../src/cluster/tls-fetch.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { startService } from "../runtimes/service.ts";
+import { createTesClient } from "../support/tes-client.ts";
+import { type Figure, figure } from "./figures.ts";
+
+export interface RequestsBench {
+  readonly cluster: Cluster;
+  /** Exists; the tasks' pods are made in it. */
+  readonly namespace: string;
+  readonly image: string;
+  readonly sidecarImage: string;
+  /** Address of this host for pods, if they can reach it: else the service reads journals, which is one call more. */
+  readonly host: string | undefined;
+  readonly tasks: number;
+}
+
+/** A service outside the cluster, whose calls go through a proxy that counts them; watches and lists are left out. */
+export async function benchRequests(bench: RequestsBench): Promise<Figure[]> {
+  const folder = mkdtempSync(join(tmpdir(), "tespod-bench-"));
+  const proxy = await countingProxy(bench.cluster.kubeconfig);
+  try {
+    const kubeconfig = join(folder, "kubeconfig");
+    writeFileSync(kubeconfig, kubeconfigOf(proxy.url));
+    const port = freePort();
+    await using service = await startService([], {
+      KUBECONFIG: kubeconfig,
+      TESPOD_HOST: "0.0.0.0",
+      TESPOD_PORT: String(port),
+      TESPOD_NAMESPACE: bench.namespace,
+      TESPOD_INSTANCE: "bench-requests",
+      TESPOD_SIDECAR_IMAGE: bench.sidecarImage,
+      TESPOD_DATABASE: join(folder, "tes.db"),
+      ...(bench.host === undefined ? {} : { TESPOD_CALLBACK_URL: `http://${bench.host}:${port}` }),
+    });
+    const tes = createTesClient(service.url);
+    const counts: number[] = [];
+    for (let task = 0; task < bench.tasks; task++) {
+      const before = proxy.count();
+      const id = await tes.create({ executors: [{ image: bench.image, command: ["true"] }] });
+      await tes.wait(id);
+      // What is owed after the end, the removal of the pod, is part of it.
+      await Bun.sleep(2000);
+      counts.push(proxy.count() - before);
+    }
+    return [figure("burst", "calls of the API server by the service, for one no-op task", "", counts)];
+  } finally {
+    proxy.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function countingProxy(kubeconfig: string) {
+  const config = loadKubeconfig({ kubeconfig });
+  const options: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
+  await config.applyToHTTPSOptions(options);
+  const upstream = createTlsFetch({
+    ca: String(options.ca),
+    cert: String(options.cert),
+    key: String(options.key),
+    skipVerify: false,
+  });
+  const base = config.getCurrentCluster()?.server ?? "";
+  let count = 0;
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      const { pathname, search } = new URL(request.url);
+      const isListOrWatch = request.method === "GET" && pathname.endsWith("/pods");
+      if (!isListOrWatch) count += 1;
+      const body = request.method === "GET" ? undefined : await request.text();
+      const { method, signal } = request;
+      const headers = { "content-type": request.headers.get("content-type") ?? "application/json" };
+      const answer = await upstream.fetch(`${base}${pathname}${search}`, {
+        method,
+        headers,
+        signal,
+        ...(body ? { body } : {}),
+      });
+      return new Response(answer.body, {
+        status: answer.status,
+        headers: { "content-type": answer.headers.get("content-type") ?? "application/json" },
+      });
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    count: () => count,
+    stop: () => {
+      server.stop(true);
+      upstream.close();
+    },
+  };
+}
+
+const kubeconfigOf = (server: string): string =>
+  JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "counted", cluster: { server, "insecure-skip-tls-verify": true } }],
+    users: [{ name: "nobody", user: {} }],
+    contexts: [{ name: "counted", context: { cluster: "counted", user: "nobody" } }],
+    "current-context": "counted",
+  });
+
+function freePort(): number {
+  const server = Bun.serve({ port: 0, fetch: () => new Response() });
+  const { port = 0 } = server;
+  server.stop(true);
+  return port;
+}
