@@ -83,6 +83,20 @@ const rows: readonly Row[] = [
     task: { volumes: ["/opt/x", "/root/x", "/home/x"] },
     folders: ["/opt/x", "/root/x", "/home/x"],
   },
+  {
+    title: "a workdir in /tmp, /var/tmp or /scratch",
+    task: { executors: ["/tmp", "/var/tmp/a", "/scratch/"].flatMap((workdir) => executor({ workdir })) },
+    folders: ["/tmp", "/var/tmp/a", "/scratch"],
+  },
+  {
+    title: "no other workdir, for the image may have something there",
+    task: { executors: ["/app", "/work", "/", "/tmpdir"].flatMap((workdir) => executor({ workdir })) },
+  },
+  {
+    title: "not a workdir in a volume (cwl-tes, Nextflow)",
+    task: { volumes: ["/tmp/a"], executors: executor({ workdir: "/tmp/a/b" }) },
+    folders: ["/tmp/a"],
+  },
   { title: "a file right in /", task: { inputs: [input("/a.txt")] }, files: ["/a.txt"] },
   { title: "a file right in /root", task: { inputs: [input("/root/.netrc")] }, files: ["/root/.netrc"] },
   {
