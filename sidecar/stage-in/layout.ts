@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { BUSYBOX, GATE, LAID_OUT, NO_FORMAT, SHELL } from "../contract/paths.ts";
 import type { TaskPlan } from "../contract/plan.ts";
-import { segments, taskFolder } from "../filer/mounts.ts";
+import { mustPlace, segments, taskFolder } from "../filer/mounts.ts";
 import type { Roots } from "../roots.ts";
 import { makeStepFolders } from "../step/folder.ts";
 
@@ -33,6 +33,9 @@ function layOutMounts(plan: TaskPlan, folder: string): void {
     if (mount.file) writeFileSync(local, "", { mode: 0o666, flag: "a" });
     else mkdirSync(local, { recursive: true });
     chmodSync(local, modeOf(mount.path, mount.file));
+  }
+  for (const path of plan.folders ?? []) {
+    mkdirSync(mustPlace(path, plan.mounts, folder).local, { recursive: true, mode: 0o777 });
   }
 }
 

@@ -28,15 +28,18 @@ skip) exit 0 ;;
 esac
 
 # Monitor mode puts every job into a process group of its own: a forwarded signal reaches the whole tool, never the tees.
-# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen.
+# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen. A supervisor that is told to stop may be gone
+# before the command: the tees outlive it, or the command would die of the next line that it prints.
 set -m
+trap '' PIPE
 for name in stdout stderr; do
   if [[ -p $step/$name.in ]]; then
     if [[ $name = stdout ]]; then exec 5>&1; else exec 5>&2; fi
-    "$bin/busybox" tee -a "$step/$name" <"$step/$name.in" >&5 3>&- 4<&- 5>&- &
+    "$bin/busybox" tee -a "$step/$name" <"$step/$name.in" >&5 2>/dev/null 3>&- 4<&- 5>&- &
     exec 5>&-
   fi
 done
+trap - PIPE
 (
   exec 3>&- 4<&-
   exec "$bin/sh" "$step/run" "$bin"

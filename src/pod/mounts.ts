@@ -32,6 +32,21 @@ export function planMounts(task: Task): PlanMount[] {
   ];
 }
 
+/**
+ * The folders that the task's executors may count on although another mount holds them: outputs and volumes, where they are
+ * to write, and workdirs, which the runtime would otherwise make for root alone. Those of inputs are made with the inputs.
+ */
+export function plannedFolders(task: Task, mounts: readonly PlanMount[]): string[] {
+  const { outputs = [], volumes = [], executors } = task;
+  const workdirs = executors.flatMap(({ workdir }) => (workdir === undefined ? [] : [folder(workdir)]));
+  const wanted = [...wantedPaths({ outputs, volumes, executors: [] }), ...workdirs]
+    .filter((path) => path.endsWith("/"))
+    .map((path) => path.slice(0, -1));
+  const holds = (path: string) =>
+    mounts.some((mount) => !mount.file && mount.path !== path && isWithin(path, mount.path));
+  return [...new Set(wanted)].filter(holds);
+}
+
 /** Paths to mount; a folder ends in a slash. */
 const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Task): string[] => [
   ...inputs.map(({ path, type }) => (type === "DIRECTORY" ? folder(path) : file(path))),

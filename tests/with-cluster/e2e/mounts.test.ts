@@ -169,7 +169,7 @@ describe.skipIf(cluster === undefined)("mounts", () => {
       const log = ended.logs?.[0]?.logs ?? [];
       expect(log.map(({ stderr }) => stderr).join("")).toBe("");
       if (stdout !== undefined) expect(log.map((executor) => executor.stdout).join("")).toBe(stdout);
-      const keys = (await s3.keys(bucket)).filter((key) => key.startsWith(`${prefix}/out/`));
+      const keys = await s3.keys(bucket, `${prefix}/out/`);
       const got = keys.map(async (key) => [key.slice(prefix.length + 1), String(await s3.get(bucket, key))]);
       expect(Object.fromEntries(await Promise.all(got))).toEqual(files);
       expect(ended.logs?.[0]?.outputs.length).toBe(keys.length);
