@@ -4,7 +4,7 @@ import { connectS3 } from "../../support/s3.ts";
 import { cluster } from "../../support/service.ts";
 import type { TesTask } from "../../support/tes-client.ts";
 import { shellImage, staticImage } from "./small-images.ts";
-import { stagedBy, stagings } from "./tasks.ts";
+import { stagedBy, stagings } from "./staging.ts";
 
 const secondsMax = 120;
 const users = ["root", "1234:5678", "tool"] as const;

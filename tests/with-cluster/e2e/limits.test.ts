@@ -4,7 +4,8 @@ import type { Deployed } from "../../support/deploy.ts";
 import { connectS3 } from "../../support/s3.ts";
 import { cluster } from "../../support/service.ts";
 import { followLog } from "./follow-log.ts";
-import { shell, stagedBy, untilNothingIsLeft } from "./tasks.ts";
+import { stagedBy } from "./staging.ts";
+import { shell, untilNothingIsLeft } from "./tasks.ts";
 
 const secondsMax = 240;
 /** The container's log takes some 20 MB a second, and a minute of a test's time is dear: TESPOD_OUTPUT_BYTES=2000000000 for all of it. */

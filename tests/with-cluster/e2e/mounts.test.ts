@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { connectS3, type S3 } from "../../support/s3.ts";
 import { cluster } from "../../support/service.ts";
-import { shell, stagedBy, stagings } from "./tasks.ts";
+import { stagedBy, stagings } from "./staging.ts";
+import { shell } from "./tasks.ts";
 
 const secondsMax = 120;
 

@@ -5,7 +5,8 @@ import type { Deployed } from "../../support/deploy.ts";
 import { connectS3 } from "../../support/s3.ts";
 import { cluster, service } from "../../support/service.ts";
 import type { TesTask } from "../../support/tes-client.ts";
-import { busybox, shell, stagedBy, stagings, untilNothingIsLeft } from "./tasks.ts";
+import { stagedBy, stagings } from "./staging.ts";
+import { busybox, shell, untilNothingIsLeft } from "./tasks.ts";
 
 const secondsMax = 120;
 

@@ -12,7 +12,8 @@ import { type Ended, installApplets, runLocally } from "../../support/local-run.
 import { type RandomTask, randomTask } from "../../support/random-tasks.ts";
 import { connectS3, type S3 } from "../../support/s3.ts";
 import { cluster } from "../../support/service.ts";
-import { busybox, stagedBy, stagings } from "./tasks.ts";
+import { stagedBy, stagings } from "./staging.ts";
+import { busybox } from "./tasks.ts";
 
 const given = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
 /** Some three executors each; TESPOD_RANDOM_TASKS=500 for a night. */

@@ -1,16 +1,8 @@
 // Tasks and waits that several end-to-end tests use.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Deployed } from "../../support/deploy.ts";
-import { service } from "../../support/service.ts";
 
 export const busybox = "localhost/busybox:1";
-
-/** Who may stage inputs: what has inputs is tested with both. */
-export const stagings = ["init", "supervisor"] as const;
-
-/** A service whose tasks' inputs are staged by the one or the other. */
-export const stagedBy = (staging: (typeof stagings)[number]): Promise<Deployed> =>
-  service({ namespace: `tespod-exec-${staging}`, settings: { TESPOD_STAGING: staging } });
 
 /** One executor that runs a shell line. */
 export const shell = (line: string, more: object = {}) => ({
