@@ -28,16 +28,8 @@ export function installApplets(busybox: string, folder: string): void {
 
 /** Runs the task's executors until one fails whose failure is not to be ignored. Leaves nothing behind. */
 export async function runLocally(task: RandomTask, applets: string): Promise<LocalEnd> {
-  rmSync(task.folder, { recursive: true, force: true });
-  mkdirSync(task.folder, { recursive: true });
   try {
-    for (const [path, content] of Object.entries(task.files)) {
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, content);
-    }
-    // As a runtime does, which starts all containers at once.
-    for (const { workdir } of task.executors)
-      if (workdir !== undefined) mkdirSync(workdir, { recursive: true });
+    layOutFiles(task);
     const executors: Ended[] = [];
     let failed = false;
     for (const executor of task.executors) {
@@ -46,13 +38,25 @@ export async function runLocally(task: RandomTask, applets: string): Promise<Loc
       failed = ended.code !== 0 && !executor.ignore_error;
       if (failed) break;
     }
-    return { state: failed ? "EXECUTOR_ERROR" : "COMPLETE", executors, files: readAll(task.folder) };
+    return { state: failed ? "EXECUTOR_ERROR" : "COMPLETE", executors, files: filesOf(task.folder) };
   } finally {
     rmSync(task.folder, { recursive: true, force: true });
   }
 }
 
-function readAll(folder: string): Record<string, string> {
+/** The task's folder as it is before the first executor, with all workdirs: a runtime starts all containers at once. */
+export function layOutFiles({ folder, files, executors }: RandomTask): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+  for (const { workdir } of executors) if (workdir !== undefined) mkdirSync(workdir, { recursive: true });
+}
+
+/** What is in the folder, by the path in it, in base64. */
+export function filesOf(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
   );
