@@ -18,6 +18,8 @@ export const IMAGE_BIN = "/opt/tespod";
 export const SHELL = "sh";
 export const BUSYBOX = "busybox";
 export const GATE = "gate";
+/** Made in BIN of the script that IMAGE_BIN has: what the gate's shell runs in place of a program of an unknown format. */
+export const NO_FORMAT = "no-format";
 
 /** Run by the kubelet right after the supervisor was started (postStart): ends when LAID_OUT is there. */
 export const AWAIT_LAYOUT = "await-layout";

@@ -54,6 +54,8 @@ export const taskPlanSchema = v.strictObject({
   outputs: v.array(planOutput),
   executors: v.pipe(v.array(planExecutor), v.minLength(1)),
   mounts: v.array(planMount),
+  /** Folders inside of mounts that are there before any executor runs, and open to every user, as the mounts are. */
+  folders: v.optional(v.array(absolutePath)),
   /** How much of each stdout and stderr is kept in the task's log: the first and the last bytes. */
   logHeadBytes: count,
   logTailBytes: count,

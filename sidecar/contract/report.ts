@@ -31,6 +31,8 @@ const event = v.variant("type", [
     exitCode: v.pipe(v.number(), v.integer()),
     stdout: v.string(),
     stderr: v.string(),
+    memoryPeakBytes: v.optional(count),
+    cpuSeconds: v.optional(v.pipe(v.number(), v.minValue(0))),
   }),
   /** Some files were uploaded. A long list comes as several such events. */
   v.strictObject({ type: v.literal("uploaded"), outputs: v.array(uploadedFile) }),

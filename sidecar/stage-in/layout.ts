@@ -1,9 +1,9 @@
 // Layout: the folders and programs that must be in place before any executor container starts.
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BUSYBOX, GATE, LAID_OUT, SHELL } from "../contract/paths.ts";
+import { BUSYBOX, GATE, LAID_OUT, NO_FORMAT, SHELL } from "../contract/paths.ts";
 import type { TaskPlan } from "../contract/plan.ts";
-import { segments, taskFolder } from "../filer/mounts.ts";
+import { mustPlace, segments, taskFolder } from "../filer/mounts.ts";
 import type { Roots } from "../roots.ts";
 import { makeStepFolders } from "../step/folder.ts";
 
@@ -17,6 +17,9 @@ export function layOut(plan: TaskPlan, roots: Roots): void {
     copyFileSync(join(roots.imageBin, program), join(roots.bin, program));
     chmodSync(join(roots.bin, program), 0o755);
   }
+  // The kernel takes an interpreter by its full path only, and the image may have no other.
+  const noFormat = readFileSync(join(roots.imageBin, NO_FORMAT), "utf8");
+  writeFileSync(join(roots.bin, NO_FORMAT), `#!${join(roots.bin, SHELL)}\n${noFormat}`, { mode: 0o755 });
   layOutMounts(plan, taskFolder(roots.work, plan));
   makeStepFolders(plan.executors, roots);
   writeFileSync(join(roots.steps, LAID_OUT), "");
@@ -30,6 +33,9 @@ function layOutMounts(plan: TaskPlan, folder: string): void {
     if (mount.file) writeFileSync(local, "", { mode: 0o666, flag: "a" });
     else mkdirSync(local, { recursive: true });
     chmodSync(local, modeOf(mount.path, mount.file));
+  }
+  for (const path of plan.folders ?? []) {
+    mkdirSync(mustPlace(path, plan.mounts, folder).local, { recursive: true, mode: 0o777 });
   }
 }
 

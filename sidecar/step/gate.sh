@@ -2,8 +2,9 @@
 # Run as: sh gate STEP_FOLDER, where sh is mksh and busybox lies beside this file. It needs nothing from the image,
 # writes nothing, works under any uid, and starts no process that it can do without.
 #
-# On the report FIFO it says "hello", "stopping" if it was itself told to end while the command runs, later "exit CODE". The open descriptor is its sign of life: the kernel closes it
-# however the gate dies. From the turn FIFO it reads "run" or "skip", and "done" when its exit was noted; an end of
+# On the report FIFO it says "unwritable" if its folder is, "hello", "stopping" if it was itself told to end while the command
+# runs, later "usage BYTES TIME UNIT" and "exit CODE". The open descriptor is its sign of life: the kernel closes it however the
+# gate dies. From the turn FIFO it reads "run" or "skip", and "done" when its exit was noted; an end of
 # file there says that the supervisor is dead. Exit code: the command's; 0 after skip; 125 if the turn never came.
 
 step=$1
@@ -15,6 +16,8 @@ trap 'exit 143' TERM INT QUIT HUP USR1 USR2 WINCH
 
 [[ -p $step/report && -p $step/turn ]] || exit 125
 exec 3>"$step/report" 4<"$step/turn"
+# A workdir that the image lacks was made by the runtime, for root alone.
+[[ -w . ]] || print -u3 unwritable
 print -u3 hello
 turn=
 read -r -u4 turn
@@ -25,15 +28,18 @@ skip) exit 0 ;;
 esac
 
 # Monitor mode puts every job into a process group of its own: a forwarded signal reaches the whole tool, never the tees.
-# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen.
+# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen. A supervisor that is told to stop may be gone
+# before the command: the tees outlive it, or the command would die of the next line that it prints.
 set -m
+trap '' PIPE
 for name in stdout stderr; do
   if [[ -p $step/$name.in ]]; then
     if [[ $name = stdout ]]; then exec 5>&1; else exec 5>&2; fi
-    "$bin/busybox" tee -a "$step/$name" <"$step/$name.in" >&5 3>&- 4<&- 5>&- &
+    "$bin/busybox" tee -a "$step/$name" <"$step/$name.in" >&5 2>/dev/null 3>&- 4<&- 5>&- &
     exec 5>&-
   fi
 done
+trap - PIPE
 (
   exec 3>&- 4<&-
   exec "$bin/sh" "$step/run" "$bin"
@@ -65,6 +71,22 @@ while [[ -n $interrupted ]]; do
   [[ $again = 127 && $code -le 128 ]] || code=$again
 done
 
+# What the container's cgroup, version 2 or 1, tells of it: peak of memory, processor time. As it stands there: numbers have 32
+# bits here.
+usage() {
+  typeset root=/sys/fs/cgroup peak=- time=- unit=us key value file
+  for file in $root/memory.peak $root/memory/memory.max_usage_in_bytes; do
+    [[ -r $file ]] && read -r peak <"$file" && break
+  done
+  if [[ -r $root/cpu.stat ]]; then
+    while read -r key value; do [[ $key = usage_usec ]] && time=$value; done <$root/cpu.stat
+  elif [[ -r $root/cpuacct/cpuacct.usage ]]; then
+    unit=ns
+    read -r time <$root/cpuacct/cpuacct.usage
+  fi
+  print -u3 "usage $peak $time $unit"
+}
+usage 2>/dev/null
 print -u3 "exit $code" 2>/dev/null
 # Until the supervisor has read the rest of the output. A signal may end the read early, so only "done" or an end of
 # file (status 1) lets us go.

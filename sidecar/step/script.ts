@@ -1,5 +1,5 @@
 // Step script: one executor of the plan as a script for the gate's shell (mksh), every value in single quotes.
-import { BUSYBOX, STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
+import { BUSYBOX, NO_FORMAT, STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
 import type { PlanExecutor } from "../contract/plan.ts";
 
 /** The FIFO between the command and the tee that copies its output to the container's log and to the supervisor. */
@@ -19,11 +19,13 @@ const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
 /**
  * The script that the gate runs as `sh STEP_FOLDER/run BIN_FOLDER`. It ends in the executor's command, with the argv,
- * environment, folder and redirects of the plan, or with 127 (not found), 126 (not executable), 125 (no workdir, or a
- * redirect cannot be opened), the reason on stderr. Throws on NUL, which no argument or variable can hold.
+ * environment, folder and redirects of the plan, or with 127 (not found), 126 (not executable, or no program of this
+ * machine), 125 (no workdir, or a redirect cannot be opened), the reason on stderr. Throws on NUL, which no argument or variable can hold.
  */
 export function stepScript(executor: PlanExecutor): string {
   const lines = [
+    // Not exported. An image that sets it has a shell like ours, and its reasons.
+    `: "\${EXECSHELL=$1/${NO_FORMAT}}"`,
     ...redirects(executor),
     ...(executor.workdir === undefined ? [] : workdir(executor.workdir)),
     ...Object.entries(executor.env)
@@ -86,6 +88,8 @@ function command({ command: argv, env }: PlanExecutor): string[] {
   const assignments = odd.map(([key, value]) => quote(`${key}=${value}`)).join(" ");
   return [
     `set -- "$1" "$(whence -p -- ${name})"`,
+    // env would give a program of another machine to the image's shell.
+    `[[ -z $2 ]] || "$1/${NO_FORMAT}" -t "$2" || exit 126`,
     `[[ -n $2 ]] && exec ${busybox} env -- ${assignments} "$2"${rest.join("")}`,
     exec,
   ];

@@ -54,7 +54,16 @@ export async function runExecutors(
     const event = await unlessAborted(context.signal, runExecutor(context, steps, next.executor));
     context.report(event);
     codes.push(event.exitCode);
+    const hint = event.exitCode === 0 ? undefined : workdirHint(context, steps, event.executor);
+    if (hint !== undefined) context.report({ type: "note", message: hint });
   }
+}
+
+/** A folder that only root may write to is the image's business, unless the executor failed: it may have failed of that. */
+function workdirHint({ plan }: ExecutorsContext, steps: readonly Step[], index: number): string | undefined {
+  const workdir = plan.executors[index]?.workdir;
+  if (workdir === undefined || steps[index]?.isWritable() !== false) return undefined;
+  return `Executor ${index} failed, and its user cannot write to its workdir "${workdir}"; named in "volumes", every user can`;
 }
 
 /** Throws the signal's reason if we are being stopped as well: the executor's end is then no failure of its own. */
@@ -92,6 +101,7 @@ async function runExecutor(
     startTime,
     endTime,
     exitCode,
+    ...step.usage(),
     ...(await output.excerpts()),
   };
 }

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { REPORT_FIFO, TURN_FIFO } from "../contract/paths.ts";
 import { readFifo } from "./fifo.ts";
 import type { Ending } from "./supervise.ts";
+import { parseUsage, type Usage } from "./usage.ts";
 
 export interface Step {
   /** The gate is there and waits. False if it died before it said so. */
   greeted: Promise<boolean>;
   /** The command is over, or the gate died. */
   ended: Promise<Ending>;
+  /** What its container used, once it ended, as far as the kernel tells. */
+  usage(): Usage;
+  /** Whether the user of the container may write in its workdir; known with the greeting. */
+  isWritable(): boolean;
   /** Whether the gate was told to end while its command ran, or died without a word: somebody outside ended it. */
   isStopped(): boolean;
   /** The gate is dead, however it died. */
@@ -29,10 +34,13 @@ export function openStep(folder: string): Step {
   const turn = openSync(join(folder, TURN_FIFO), constants.O_RDWR | constants.O_NONBLOCK);
   const greeted = Promise.withResolvers<boolean>();
   const ended = Promise.withResolvers<Ending>();
-  let [open, stopped, told] = [true, false, false];
+  let [open, stopped, told, writable] = [true, false, false, true];
+  let usage: Usage = {};
   const hear = (line: string): void => {
     if (line === "hello") greeted.resolve(true);
     if (line === "stopping") stopped = true;
+    if (line === "unwritable") writable = false;
+    usage = parseUsage(line) ?? usage;
     const code = /^exit (\d{1,3})$/.exec(line)?.[1];
     if (code === undefined) return;
     told = true;
@@ -48,6 +56,8 @@ export function openStep(folder: string): Step {
     greeted: greeted.promise,
     ended: ended.promise,
     closed,
+    usage: () => usage,
+    isWritable: () => writable,
     isStopped: () => stopped || (!open && !told),
     isClosed: () => !open,
     tell(word) {

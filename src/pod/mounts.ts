@@ -1,13 +1,21 @@
 // Which paths of the executors are mounted from the work volume, and under which folder name.
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
 import type { PlanMount } from "../../sidecar/contract/plan.ts";
-import { fixedPrefix, isSystemFolder, isWithin, normalizePath, parentPath } from "../tes/path.ts";
+import {
+  fixedPrefix,
+  isScratchFolder,
+  isSystemFolder,
+  isWithin,
+  normalizePath,
+  parentPath,
+} from "../tes/path.ts";
 import type { Task } from "../tes/task.ts";
 
 /**
  * The mounts of a task: the folder of every file, every DIRECTORY and volume, the fixed part of every wildcard; what lies
  * in another of them is left out, since mounts inside mounts of the same volume would hide files. A folder mount hides the
- * image's own content, so a file right in a system folder is mounted by itself.
+ * image's own content, so a file right in a system folder is mounted by itself, and a workdir only where no image has
+ * anything to hide. Any other workdir that the image lacks is made by the runtime, for root.
  */
 export function planMounts(task: Task): PlanMount[] {
   const wanted = [...new Set(wantedPaths(task))].sort((a, b) => a.length - b.length);
@@ -24,6 +32,21 @@ export function planMounts(task: Task): PlanMount[] {
   ];
 }
 
+/**
+ * The folders that the task's executors may count on although another mount holds them: outputs and volumes, where they are
+ * to write, and workdirs, which the runtime would otherwise make for root alone. Those of inputs are made with the inputs.
+ */
+export function plannedFolders(task: Task, mounts: readonly PlanMount[]): string[] {
+  const { outputs = [], volumes = [], executors } = task;
+  const workdirs = executors.flatMap(({ workdir }) => (workdir === undefined ? [] : [folder(workdir)]));
+  const wanted = [...wantedPaths({ outputs, volumes, executors: [] }), ...workdirs]
+    .filter((path) => path.endsWith("/"))
+    .map((path) => path.slice(0, -1));
+  const holds = (path: string) =>
+    mounts.some((mount) => !mount.file && mount.path !== path && isWithin(path, mount.path));
+  return [...new Set(wanted)].filter(holds);
+}
+
 /** Paths to mount; a folder ends in a slash. */
 const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Task): string[] => [
   ...inputs.map(({ path, type }) => (type === "DIRECTORY" ? folder(path) : file(path))),
@@ -32,9 +55,10 @@ const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Tas
     return type === "DIRECTORY" ? folder(path) : file(path);
   }),
   ...volumes.map(folder),
-  ...executors.flatMap(({ stdin, stdout, stderr }) =>
-    [stdin, stdout, stderr].flatMap((path) => (path ? file(path) : [])),
-  ),
+  ...executors.flatMap(({ stdin, stdout, stderr, workdir }) => [
+    ...[stdin, stdout, stderr].flatMap((path) => (path ? file(path) : [])),
+    ...(workdir !== undefined && isScratchFolder(normalizePath(workdir)) ? [folder(workdir)] : []),
+  ]),
 ];
 
 const folder = (path: string): string => `${normalizePath(path)}/`;

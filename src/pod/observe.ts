@@ -33,6 +33,8 @@ export interface PodFacts {
   readonly deletionTime?: Date;
   readonly scheduled: boolean;
   readonly nodeName?: string;
+  /** What the executors' images are, by the executor's index: digests, known once a container was made. */
+  readonly images?: Readonly<Record<string, string>>;
   /** Why no node has the pod: the scheduler's message, or that of what holds the pod back from it. */
   readonly unschedulable?: string;
   /** Since when its node has the pod without having started one of our containers. */
@@ -72,6 +74,7 @@ export function observe(pod: V1Pod): PodFacts {
     deletionTime: metadata?.deletionTimestamp,
     scheduled: scheduled?.status === "True",
     nodeName: spec?.nodeName,
+    images: executorImages(statuses),
     unschedulable:
       scheduled?.status === "False"
         ? (scheduled.message ?? scheduled.reason ?? "no reason given")
@@ -100,6 +103,14 @@ const identity = (metadata: V1Pod["metadata"]) => ({
   creationTime: new Date(metadata?.creationTimestamp ?? 0),
   deleting: metadata?.deletionTimestamp !== undefined,
 });
+
+function executorImages(statuses: readonly V1ContainerStatus[]): PodFacts["images"] {
+  const images = statuses.flatMap(({ name, imageID }) => {
+    const executor = executorIndex(name);
+    return executor === undefined || !imageID ? [] : [[String(executor), imageID] as const];
+  });
+  return images.length === 0 ? undefined : Object.fromEntries(images);
+}
 
 const isBegun = ({ name, state }: V1ContainerStatus): boolean =>
   executorIndex(name) === undefined && (state?.running ?? state?.terminated) !== undefined;

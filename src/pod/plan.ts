@@ -12,13 +12,14 @@ import { TesError } from "../tes/errors.ts";
 import { normalizePath } from "../tes/path.ts";
 import type { TaskRecord } from "../tes/record.ts";
 import type { Executor, Input, Task } from "../tes/task.ts";
-import { planMounts } from "./mounts.ts";
+import { planMounts, plannedFolders } from "./mounts.ts";
 import { planSecretBytesMax, podName } from "./names.ts";
 import type { PodSettings } from "./settings.ts";
 
 /** The plan of the record's current attempt. The record must hold the contents of its inputs. */
 export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings): TaskPlan {
   const mounts = planMounts(task);
+  const folders = plannedFolders(task, mounts);
   return {
     version: 1,
     task: id,
@@ -29,6 +30,7 @@ export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings):
     outputs: (task.outputs ?? []).map(planOutput),
     executors: task.executors.map(planExecutor),
     mounts,
+    ...(folders.length === 0 ? {} : { folders }),
     logHeadBytes: settings.logHeadBytes,
     logTailBytes: settings.logTailBytes,
     ...(settings.strictOutputs ? { strictOutputs: true } : {}),

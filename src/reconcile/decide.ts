@@ -5,6 +5,7 @@ import { isOver, type PodFacts } from "../pod/observe.ts";
 import { newRun, systemLog, type TaskRecord, withState } from "../tes/record.ts";
 import { isTerminal, type State } from "../tes/state.ts";
 import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
+import { noteImages } from "./note-images.ts";
 import { isClaimFault, patienceSeconds } from "./patience.ts";
 
 /** The pod as last seen; "absent" from a complete list; "unknown" while there was no list yet. */
@@ -50,6 +51,8 @@ export function decide(situation: Situation): Decision {
   const { run, state } = record;
   if (!record.live) return rest;
   if (isTerminal(state)) {
+    const noted = noteImages(record, sight);
+    if (noted !== record) return { do: "change", record: noted, systemLogs: [] };
     return decideCleanUp(situation) ?? clear(situation, afterPod(situation), finishedGraceSeconds);
   }
   if (state === "CANCELING") {
@@ -114,9 +117,9 @@ function stateOf(outcome: Exclude<Outcome, "interrupted">): State {
   }
 }
 
-function finish({ record, now }: Situation, state: State, reason?: string): Decision {
+function finish({ record, sight, now }: Situation, state: State, reason?: string): Decision {
   const systemLogs = reason === undefined ? [] : [systemLog(reason, now.toISOString())];
-  return { do: "change", record: withState(record, state, now), systemLogs };
+  return { do: "change", record: withState(noteImages(record, sight), state, now), systemLogs };
 }
 
 /** Another pod, if no executor was released and there are attempts left; else the end. */
@@ -239,7 +242,7 @@ function decideProgress(situation: Situation, facts: PodFacts): Decision {
   const { record, now } = situation;
   if (!facts.scheduled || facts.nodeName === undefined) return rest;
   if (record.run.nodeName !== undefined) return awaitBegin(situation, facts);
-  const run = { ...record.run, nodeName: facts.nodeName };
+  const run = { ...record.run, nodeName: facts.nodeName, podName: facts.name };
   const message = systemLog(`Scheduled on node ${facts.nodeName}`, now.toISOString());
   const started = record.state === "QUEUED" ? withState(record, "INITIALIZING", now) : record;
   return { do: "change", record: { ...started, run }, systemLogs: [message] };

@@ -30,6 +30,13 @@ const systemParents = [
   "/var/lib",
 ] as const;
 
+/** Folders that images have for whatever comes up, with nothing in them that could be missed. */
+const scratchFolders = ["/scratch", "/tmp", "/var/tmp"] as const;
+
+/** True if the folder is, or lies in, one where images have nothing of their own. The path is normalized. */
+export const isScratchFolder = (path: string): boolean =>
+  scratchFolders.some((folder) => isWithin(path, folder));
+
 /** True if a volume mounted at this folder would hide what the image needs. The path is normalized. */
 export const isSystemFolder = (path: string): boolean =>
   systemParents.some((parent) => parent === path) || systemTrees.some((tree) => isWithin(path, tree));

@@ -9,6 +9,9 @@ export interface ExecutorEnd {
   readonly startTime: string;
   readonly endTime: string;
   readonly exitCode: number;
+  /** Of its container, where the kernel tells it. */
+  readonly memoryPeakBytes?: number;
+  readonly cpuSeconds?: number;
 }
 
 /** The bounded stdout and stderr of one executor. */
@@ -25,6 +28,9 @@ export interface Run {
   readonly created: boolean;
   readonly podUid?: string;
   readonly nodeName?: string;
+  readonly podName?: string;
+  /** What the executors' images were when they ran, by the executor's index: digests. */
+  readonly images?: Readonly<Record<string, string>>;
   /** The last sequence number held of each source. */
   readonly acknowledged: Readonly<Record<ReportSource, number>>;
   /** Whether the journal was read after the pod's end: what is still missing then is lost. */

@@ -1,6 +1,13 @@
 // Reports from a pod, applied to the record: idempotent, in order, whatever way they came.
 import type { Report, ReportEvent } from "../../sidecar/contract/report.ts";
-import { type Additions, type Run, systemLog, type TaskRecord, withState } from "./record.ts";
+import {
+  type Additions,
+  type ExecutorEnd,
+  type Run,
+  systemLog,
+  type TaskRecord,
+  withState,
+} from "./record.ts";
 
 interface Applied {
   readonly record: TaskRecord;
@@ -44,8 +51,7 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
         startTime: run.startTime ?? time,
       };
     case "executor-ended": {
-      const { executor, startTime, endTime, exitCode } = event;
-      return { ...run, executors: [...run.executors, { executor, startTime, endTime, exitCode }] };
+      return { ...run, executors: [...run.executors, executorEnd(event)] };
     }
     case "uploaded":
       return { ...run, outputs: [...run.outputs, ...event.outputs] };
@@ -54,6 +60,18 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
       return { ...run, outcome: message === undefined ? { outcome } : { outcome, message } };
     }
   }
+}
+
+function executorEnd(event: Extract<ReportEvent, { type: "executor-ended" }>): ExecutorEnd {
+  const { executor, startTime, endTime, exitCode, memoryPeakBytes, cpuSeconds } = event;
+  return {
+    executor,
+    startTime,
+    endTime,
+    exitCode,
+    ...(memoryPeakBytes === undefined ? {} : { memoryPeakBytes }),
+    ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+  };
 }
 
 /** The event as a line of system_logs, if it is one a user would want to read. */

@@ -112,7 +112,11 @@ const executor = z
       .array(argument)
       .min(1, { error: "Must have at least one element" })
       .describe("Program and arguments. No shell sees them"),
-    workdir: path.optional().describe("Made if it is not there. By default the image's own"),
+    workdir: path
+      .optional()
+      .describe(
+        "Made if it is not there. Every user can write to it in /tmp, /var/tmp and /scratch and where volumes, inputs or outputs lie, elsewhere only root. By default the image's own",
+      ),
     stdin: redirect.optional().describe("Absolute path of a file to read as stdin"),
     stdout: redirect
       .optional()

@@ -1,5 +1,5 @@
 // The views of a task: record → response body, with no key the schema lacks, no nulls, nothing nobody sent.
-import type { Additions, ExecutorEnd, Tail, TaskRecord } from "./record.ts";
+import type { Additions, ExecutorEnd, Run, Tail, TaskRecord } from "./record.ts";
 import type { Task } from "./task.ts";
 
 export const views = ["MINIMAL", "BASIC", "FULL"] as const;
@@ -35,11 +35,26 @@ function taskLog({ run }: TaskRecord, additions: Additions | undefined): object 
   return {
     logs: run.executors.map((end) => executorLog(end, additions?.tails)),
     outputs: run.outputs.map(({ url, path, sizeBytes }) => ({ url, path, size_bytes: String(sizeBytes) })),
-    ...(run.nodeName === undefined ? {} : { metadata: { node: run.nodeName } }),
+    ...metadata(run),
     ...(run.startTime === undefined ? {} : { start_time: run.startTime }),
     ...(run.endTime === undefined ? {} : { end_time: run.endTime }),
     ...(systemLogs.length === 0 ? {} : { system_logs: systemLogs }),
   };
+}
+
+/** What is known of where and how it ran: flat and in text, as the schema has it. */
+function metadata({ nodeName, podName, images = {}, executors }: Run): object {
+  const entries = [
+    ["node", nodeName],
+    ["pod", podName],
+    ...Object.entries(images).map(([executor, image]) => [`executor_${executor}_image`, image]),
+    ...executors.flatMap(({ executor, memoryPeakBytes, cpuSeconds }) => [
+      [`executor_${executor}_memory_peak_bytes`, memoryPeakBytes],
+      [`executor_${executor}_cpu_seconds`, cpuSeconds],
+    ]),
+  ].filter(([, value]) => value !== undefined);
+  if (entries.length === 0) return {};
+  return { metadata: Object.fromEntries(entries.map(([name, value]) => [name, String(value)])) };
 }
 
 function executorLog(end: ExecutorEnd, tails: readonly Tail[] | undefined): object {

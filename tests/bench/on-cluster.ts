@@ -6,6 +6,7 @@ import { type Deployed, deploy } from "../support/deploy.ts";
 import { connectS3 } from "../support/s3.ts";
 import { untilNothingIsLeft } from "../with-cluster/e2e/tasks.ts";
 import { benchBurst } from "./burst.ts";
+import { benchExecutors } from "./executors.ts";
 import type { Figure } from "./figures.ts";
 import { benchLatency, type Contender } from "./latency.ts";
 import { benchRequests } from "./requests.ts";
@@ -14,7 +15,7 @@ const image = "localhost/busybox:1";
 const bucket = "tespod-bench";
 
 /** A no-op task, and one with 1 KiB from S3 and back, staged by the init container and by the supervisor; emptyDir. */
-export async function runLatency(rounds: number): Promise<Figure[]> {
+export async function* runLatency(rounds: number): AsyncGenerator<Figure> {
   const cluster = await ensureCluster();
   await buildImages(cluster);
   await putInput(cluster);
@@ -32,14 +33,14 @@ export async function runLatency(rounds: number): Promise<Figure[]> {
       { name: "1 KiB, staged by init container", tes: init.tes, make: copyTask },
       { name: "1 KiB, staged by supervisor", tes: supervisor.tes, make: copyTask },
     ];
-    return await benchLatency({ pods, image, rounds, contenders });
+    yield* await benchLatency({ pods, image, rounds, contenders });
   } finally {
     await Promise.allSettled(deployed.map((one) => one.remove()));
   }
 }
 
 /** So many no-op tasks at once against bare pods, and what one costs in calls of the API server. */
-export async function runBurst(tasks: number, rounds: number): Promise<Figure[]> {
+export async function* runBurst(tasks: number, rounds: number): AsyncGenerator<Figure> {
   const cluster = await ensureCluster();
   await buildImages(cluster);
   // The node of the tests is small: the tasks are to be held back by what they cost, not by what they ask for.
@@ -51,8 +52,20 @@ export async function runBurst(tasks: number, rounds: number): Promise<Figure[]>
     const settled = () => untilNothingIsLeft(deployed, 300);
     const sidecarImage = images.sidecar;
     const host = cluster.kind === "local" ? new URL(cluster.s3.endpointFromPods).hostname : undefined;
-    const calls = await benchRequests({ cluster, namespace, image, sidecarImage, host, tasks: 10 });
-    return [...calls, ...(await benchBurst({ pods, tes, settled, image, sidecarImage, tasks, rounds }))];
+    yield* await benchRequests({ cluster, namespace, image, sidecarImage, host, tasks: 10 });
+    yield* await benchBurst({ pods, tes, settled, image, sidecarImage, tasks, rounds });
+  } finally {
+    await deployed.remove();
+  }
+}
+
+/** One service with the defaults. */
+export async function* runExecutors(rounds: number): AsyncGenerator<Figure> {
+  const cluster = await ensureCluster();
+  await buildImages(cluster);
+  const deployed = await deploy(cluster, { namespace: "tespod-bench-executors" });
+  try {
+    yield* benchExecutors({ deployed, rounds });
   } finally {
     await deployed.remove();
   }

@@ -88,7 +88,7 @@ export async function assembleContext(
   for (const tool of ["sh", "busybox"]) {
     cpSync(join(rootfs, "tools", tool), join(target, "opt", tool));
   }
-  for (const script of ["gate", "await-layout"]) {
+  for (const script of ["gate", "await-layout", "no-format"]) {
     cpSync(join(project, `sidecar/step/${script}.sh`), join(target, "opt", script));
   }
   for (const [name, entry] of [

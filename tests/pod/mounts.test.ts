@@ -1,6 +1,6 @@
 // planMounts: which folders and files of a task are mounted.
 import { describe, expect, test } from "bun:test";
-import { planMounts } from "../../src/pod/mounts.ts";
+import { planMounts, plannedFolders } from "../../src/pod/mounts.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeTask } from "../support/make.ts";
 
@@ -83,6 +83,20 @@ const rows: readonly Row[] = [
     task: { volumes: ["/opt/x", "/root/x", "/home/x"] },
     folders: ["/opt/x", "/root/x", "/home/x"],
   },
+  {
+    title: "a workdir in /tmp, /var/tmp or /scratch",
+    task: { executors: ["/tmp", "/var/tmp/a", "/scratch/"].flatMap((workdir) => executor({ workdir })) },
+    folders: ["/tmp", "/var/tmp/a", "/scratch"],
+  },
+  {
+    title: "no other workdir, for the image may have something there",
+    task: { executors: ["/app", "/work", "/", "/tmpdir"].flatMap((workdir) => executor({ workdir })) },
+  },
+  {
+    title: "not a workdir in a volume (cwl-tes, Nextflow)",
+    task: { volumes: ["/tmp/a"], executors: executor({ workdir: "/tmp/a/b" }) },
+    folders: ["/tmp/a"],
+  },
   { title: "a file right in /", task: { inputs: [input("/a.txt")] }, files: ["/a.txt"] },
   { title: "a file right in /root", task: { inputs: [input("/root/.netrc")] }, files: ["/root/.netrc"] },
   {
@@ -126,5 +140,36 @@ describe("mounts", () => {
     const names = mounts.map(({ folder }) => folder);
     expect(new Set(names).size).toBe(names.length);
     expect(names.filter((name) => !/^(dir|file)-\d+$/.test(name))).toEqual([]);
+  });
+});
+
+describe("folders inside of mounts", () => {
+  test.each<Row>([
+    { title: "none where each is a mount", task: { volumes: ["/v"], outputs: [output("/out/a")] } },
+    {
+      title: "volumes and outputs in another's folder",
+      task: {
+        volumes: ["/n", "/n/v/"],
+        outputs: [output("/n/a/b"), output("/n/d", "DIRECTORY"), output("/n/w/x*")],
+      },
+      folders: ["/n/v", "/n/a", "/n/d", "/n/w"],
+    },
+    {
+      title: "a workdir in a volume, which the runtime would make for root",
+      task: { volumes: ["/n"], executors: executor({ workdir: "/n//work/" }) },
+      folders: ["/n/work"],
+    },
+    {
+      title: "no workdir that is the image's",
+      task: { volumes: ["/n"], executors: executor({ workdir: "/app" }) },
+    },
+    {
+      title: "not those of inputs, which come with them",
+      task: { volumes: ["/n"], inputs: [input("/n/in/a")] },
+    },
+    { title: "nothing below a file in a system folder", task: { outputs: [output("/etc/a")] } },
+  ])("$title", ({ task, folders = [] }) => {
+    const whole = makeTask(task);
+    expect(plannedFolders(whole, planMounts(whole)).sort()).toEqual([...folders].sort());
   });
 });

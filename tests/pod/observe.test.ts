@@ -59,6 +59,17 @@ const there = { scheduled: true, nodeName: "n1" };
 const rows: readonly Row[] = [
   { title: "just created", pod: pod(), facts: {} },
   {
+    title: "images of executors, as far as they are known",
+    pod: onNode({
+      containerStatuses: [
+        { ...container("supervisor", { running: {} }), imageID: "sha256:0" },
+        { ...container("exec-1", { running: {} }), imageID: "busybox@sha256:1" },
+        container("exec-0", { waiting: { reason: "ContainerCreating" } }),
+      ],
+    }),
+    facts: { ...there, images: { 1: "busybox@sha256:1" } },
+  },
+  {
     title: "unschedulable",
     pod: pod({
       phase: "Pending",

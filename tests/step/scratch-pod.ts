@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AWAIT_LAYOUT, BUSYBOX, GATE, SHELL } from "../../sidecar/contract/paths.ts";
+import { AWAIT_LAYOUT, BUSYBOX, GATE, NO_FORMAT, SHELL } from "../../sidecar/contract/paths.ts";
 import type { PlanExecutor, TaskPlan } from "../../sidecar/contract/plan.ts";
 import { type Roots, rootsBelow } from "../../sidecar/roots.ts";
 import { layOut } from "../../sidecar/stage-in/layout.ts";
@@ -31,6 +31,7 @@ export function makeScratchPod(): ScratchPod {
   const scripts = join(import.meta.dirname, "../../sidecar/step");
   copyFileSync(join(scripts, "gate.sh"), join(imageBin, GATE));
   copyFileSync(join(scripts, "await-layout.sh"), join(imageBin, AWAIT_LAYOUT));
+  copyFileSync(join(scripts, "no-format.sh"), join(imageBin, NO_FORMAT));
   const roots = { ...rootsBelow(root), imageBin, terminationLog: join(root, "termination") };
   mkdirSync(roots.work);
   return { root, roots, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };

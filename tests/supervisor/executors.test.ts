@@ -94,6 +94,25 @@ test("what an executor itself writes to its gate's report does no harm", async (
   expect(events.at(-1)).toMatchObject({ type: "executor-ended", exitCode: 7 });
 });
 
+test.each([
+  { title: "it failed", hello: "unwritable\nhello\n", code: 1, workdir: "/w", noted: true },
+  { title: "it did not fail", hello: "unwritable\nhello\n", code: 0, workdir: "/w", noted: false },
+  { title: "it could write", hello: "hello\n", code: 1, workdir: "/w", noted: false },
+  { title: "the task names none", hello: "unwritable\nhello\n", code: 1, workdir: undefined, noted: false },
+])("a workdir that the executor cannot write to is noted: $noted where $title", async (row) => {
+  const workdir = row.workdir === undefined ? {} : { workdir: row.workdir };
+  const { events, outcome } = start(makePlan([executor(["a"], workdir)]));
+  const report = open(0, "report");
+  writeSync(report, row.hello);
+  await moment();
+  for (const name of ["stdout", "stderr"]) close(open(0, name));
+  writeSync(report, `exit ${row.code}\n`);
+  close(report);
+  await outcome;
+  const notes = events.flatMap((event) => (event.type === "note" ? [event.message] : []));
+  expect(notes).toEqual(row.noted ? [expect.stringContaining('its workdir "/w"')] : []);
+});
+
 test("a turn that the executor has filled does not stop the supervisor", async () => {
   const { events, outcome } = start(makePlan([executor(["a"])]));
   const report = open(0, "report");

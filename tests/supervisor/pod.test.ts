@@ -206,6 +206,21 @@ test("when the supervisor dies, waiting gates end with 125 and the running one w
   expect(await Promise.all(containers.gates.map((gate) => gate.exitCode))).toEqual([5, 125, 125]);
 });
 
+test("a command that prints after the supervisor has ended may go on to its end", async () => {
+  const late = "for i in 1 2 3 4 5; do echo late; echo late >&2; sleep 0.05; done; exit 7";
+  const plan = makePlan([sh(`trap '${late}' TERM; echo up; while :; do sleep 0.05; done`)]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  const [gate] = containers.gates;
+  while (!gate?.log.stdout.includes("up")) await Bun.sleep(5);
+  containers.supervisor.process.kill("SIGTERM");
+  await containers.supervisor.exitCode;
+  gate.kill("SIGTERM");
+  expect(await gate.exitCode).toBe(7);
+  expect(gate.log.stdout).toBe(`up\n${"late\n".repeat(5)}`);
+  expect(gate.log.stderr).toEndWith("late\n".repeat(5));
+}, 20_000);
+
 test("SIGTERM interrupts the supervisor, which says so and ends", async () => {
   using server = startReportServer();
   const plan = makePlan([sh("sleep 1000"), sh("true")]);

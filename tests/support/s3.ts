@@ -5,7 +5,8 @@ import type { S3Server } from "../cluster/cluster.ts";
 export interface S3 {
   put(bucket: string, key: string, body: string | Buffer): Promise<void>;
   get(bucket: string, key: string): Promise<Buffer>;
-  keys(bucket: string): Promise<string[]>;
+  /** All keys, or those that begin so. */
+  keys(bucket: string, prefix?: string): Promise<string[]>;
   /** Makes the bucket if it is not there. */
   bucket(name: string): Promise<string>;
 }
@@ -27,8 +28,8 @@ export function connectS3(server: S3Server): S3 {
     async get(bucket, key) {
       return Buffer.concat(await Array.fromAsync(await client.getObject(bucket, key)));
     },
-    async keys(bucket) {
-      const items = await Array.fromAsync(client.listObjectsV2(bucket, "", true));
+    async keys(bucket, prefix = "") {
+      const items = await Array.fromAsync(client.listObjectsV2(bucket, prefix, true));
       return items.map((item: { name?: string }) => item.name ?? "").toSorted();
     },
     async bucket(name) {

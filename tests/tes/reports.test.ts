@@ -43,6 +43,23 @@ describe("one event", () => {
       tails: [{ executor: 0, stdout: "out 0", stderr: "err 0" }],
     },
     {
+      title: "what its container used is kept with it",
+      event: { ...executorEnded(0), memoryPeakBytes: 4096, cpuSeconds: 0.25 } as ReportEvent,
+      run: {
+        executors: [
+          {
+            executor: 0,
+            startTime: time,
+            endTime: time,
+            exitCode: 0,
+            memoryPeakBytes: 4096,
+            cpuSeconds: 0.25,
+          },
+        ],
+      },
+      tails: [{ executor: 0, stdout: "out 0", stderr: "err 0" }],
+    },
+    {
       title: "uploads are the outputs log",
       event: {
         type: "uploaded",

@@ -5,6 +5,7 @@ import type { Deployed } from "../../support/deploy.ts";
 import { connectS3 } from "../../support/s3.ts";
 import { cluster, service } from "../../support/service.ts";
 import type { TesTask } from "../../support/tes-client.ts";
+import { stagedBy, stagings } from "./staging.ts";
 import { busybox, shell, untilNothingIsLeft } from "./tasks.ts";
 
 const secondsMax = 120;
@@ -14,6 +15,7 @@ describe.skipIf(cluster === undefined)("how a task ends", () => {
 
   beforeAll(async () => {
     deployed = await service();
+    for (const staging of stagings) await stagedBy(staging);
   }, 180_000);
 
   afterAll(() => untilNothingIsLeft(deployed), 90_000);
@@ -66,13 +68,15 @@ describe.skipIf(cluster === undefined)("how a task ends", () => {
     secondsMax * 1000,
   );
 
-  test.concurrent(
-    "a missing input: SYSTEM_ERROR that names it, and no credential",
-    async () => {
-      const task = await run({
+  test.concurrent.each([...stagings])(
+    "a missing input, staged by %s: SYSTEM_ERROR that names it, and no credential",
+    async (staging) => {
+      const { tes } = await stagedBy(staging);
+      const id = await tes.create({
         inputs: [{ url: "s3://e2e-outcomes/not/there", path: "/in/x" }],
         executors: [shell("cat /in/x")],
       });
+      const task = await tes.wait(id, { seconds: secondsMax });
       expect(task.state).toBe("SYSTEM_ERROR");
       expect(codes(task)).toEqual([]);
       expect(systemLogs(task)).toContain("s3://e2e-outcomes/not/there");
@@ -126,14 +130,16 @@ describe.skipIf(cluster === undefined)("how a task ends", () => {
     secondsMax * 1000,
   );
 
-  test.concurrent(
-    "content too large for a pod object arrives whole",
-    async () => {
+  test.concurrent.each([...stagings])(
+    "content too large for a pod object, staged by %s, arrives whole",
+    async (staging) => {
+      const { tes } = await stagedBy(staging);
       const content = randomBytes(150_000).toString("base64");
-      const task = await run({
+      const id = await tes.create({
         inputs: [{ content, path: "/in/large" }],
         executors: [{ image: busybox, command: ["md5sum", "/in/large"] }],
       });
+      const task = await tes.wait(id, { seconds: secondsMax });
       expect(task.state).toBe("COMPLETE");
       expect(task.logs?.[0]?.logs[0]?.stdout).toStartWith(
         new Bun.CryptoHasher("md5").update(content).digest("hex"),
