@@ -29,11 +29,9 @@ def poll(task, states, seconds=60):
     raise Exception("Task %s did not come to %s" % (task, states))
 
 
-try:
-    info = client.get_service_info()
-    seen["info"] = {"name": info.name, "artifact": info.type["artifact"], "storage": info.storage}
-except requests.HTTPError as error:
-    seen["info"] = error.response.status_code
+info = client.get_service_info()
+kind = getattr(info, "type", None)
+seen["info"] = {"name": info.name, "artifact": kind and kind["artifact"], "storage": info.storage}
 
 done = client.create_task(
     tes.Task(
