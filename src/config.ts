@@ -100,6 +100,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return toConfig(result.output);
 }
 
+/** A supervisor reports as soon as it has laid out the volumes and staged the inputs, if that is its part. */
+const reportSecondsMax = 30;
+
 function toConfig(env: Environment): Config {
   return defined<Config>({
     host: env.TESPOD_HOST,
@@ -115,6 +118,7 @@ function toConfig(env: Environment): Config {
       imagePullSecondsMax: env.TESPOD_IMAGE_PULL_SECONDS_MAX,
       containerStartSecondsMax: env.TESPOD_CONTAINER_START_SECONDS_MAX,
       podStartSecondsMax: env.TESPOD_POD_START_SECONDS_MAX,
+      reportSecondsMax: env.TESPOD_CALLBACK_URL === undefined ? 0 : reportSecondsMax,
       cancelGraceSeconds: env.TESPOD_CANCEL_GRACE_SECONDS,
       sharedClaim: env.TESPOD_WORK_VOLUME === "claim",
       preemptedState: env.TESPOD_PREEMPTED_STATE,
