@@ -8,6 +8,7 @@ import { describeOffer } from "../tes/offer.ts";
 import { allowOrigins } from "./cross-origin.ts";
 import { addDocumentRoutes } from "./document.ts";
 import { rejectOtherMethods } from "./methods.ts";
+import { addMetricsRoute, type MetricsOfApi } from "./metrics.ts";
 import { problem } from "./problem.ts";
 import { addReportRoute } from "./reports.ts";
 import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
@@ -21,6 +22,8 @@ export interface AppDependencies extends Omit<TaskRoutes, "release"> {
   /** Undefined until the cluster was reached for the first time. */
   readonly reportKey: () => string | undefined;
   readonly log: Logger;
+  /** None are served without. */
+  readonly metrics?: MetricsOfApi;
   /** Whether requests should be sent here. */
   readonly isReady: () => boolean;
 }
@@ -46,6 +49,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
     const error = new TesError("not-found", `There is nothing at ${context.req.path}; TES is at ${bases[0]}`);
     return problem(context, error, log);
   });
+  if (dependencies.metrics !== undefined) addMetricsRoute(app, dependencies.metrics);
   app.use(requestId({ limitLength: 128 }), (context, next) => {
     // Nobody keeps what does not say otherwise: errors, ids, health.
     context.header("Cache-Control", "no-store");
