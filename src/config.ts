@@ -14,6 +14,8 @@ export interface Config {
   /** File of the embedded store, or a postgres:// URL, which may hold a password: never to be shown. */
   readonly database: string;
   readonly databasePassword?: string;
+  /** File of the users that may use the API; without it everybody may. */
+  readonly authFile?: string;
   /** Sites whose pages may use the API from a browser; "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Namespace of the task pods. */
@@ -41,6 +43,7 @@ const environmentSchema = v.object({
   TESPOD_DATABASE: v.optional(text, databaseDefault),
   PGPASSWORD: v.optional(text),
   TESPOD_CORS_ORIGINS: origins,
+  TESPOD_AUTH_FILE: v.optional(text),
   TESPOD_NAMESPACE: v.optional(text),
   KUBECONFIG: v.optional(text),
   TESPOD_INSTANCE: v.optional(
@@ -110,6 +113,7 @@ function toConfig(env: Environment): Config {
     database: env.TESPOD_DATABASE,
     databasePassword: env.PGPASSWORD,
     corsOrigins: env.TESPOD_CORS_ORIGINS,
+    authFile: env.TESPOD_AUTH_FILE,
     namespace: env.TESPOD_NAMESPACE ?? ownNamespace(),
     kubeconfig: env.KUBECONFIG,
     pods: podSettings(env),

@@ -4,6 +4,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
 import { createApp } from "./api/app.ts";
+import { createAuthenticate } from "./authenticate.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { connectKubernetes } from "./cluster/kubernetes.ts";
 import { type Config, ConfigError, databaseDefault, readConfig } from "./config.ts";
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
 }
 
 async function run(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+  const authenticate = config.authFile === undefined ? undefined : createAuthenticate(config.authFile, log);
   const metrics = createMetrics(clock);
   const store = metrics.store(await openStore(config.database, config.databasePassword));
   const cluster = metrics.cluster(
@@ -59,6 +61,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
     reportKey: () => reportKey,
     info: { ...config.info, version: packageJson.version },
     corsOrigins: config.corsOrigins,
+    ...(authenticate === undefined ? {} : { authenticate }),
     clock,
     log,
     metrics,

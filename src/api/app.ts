@@ -5,6 +5,7 @@ import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { TesError } from "../tes/errors.ts";
 import { describeOffer } from "../tes/offer.ts";
+import { requireUser } from "./authentication.ts";
 import { allowOrigins } from "./cross-origin.ts";
 import { addDocumentRoutes } from "./document.ts";
 import { rejectOtherMethods } from "./methods.ts";
@@ -22,6 +23,8 @@ export interface AppDependencies extends Omit<TaskRoutes, "release"> {
   /** Undefined until the cluster was reached for the first time. */
   readonly reportKey: () => string | undefined;
   readonly log: Logger;
+  /** The user of an Authorization header. Without it nobody needs a login, and any is ignored. */
+  readonly authenticate?: (authorization: string | undefined) => string | undefined;
   /** None are served without. */
   readonly metrics?: MetricsOfApi;
   /** Whether requests should be sent here. */
@@ -58,6 +61,10 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   if (corsOrigins.length > 0) {
     for (const path of [...bases.map((base) => `${base}/*`), "/openapi.json"])
       app.use(path, allowOrigins(corsOrigins));
+  }
+  if (dependencies.authenticate !== undefined) {
+    const guard = requireUser(dependencies.authenticate);
+    for (const base of bases) app.use(`${base}/*`, guard);
   }
   for (const base of bases) app.route(base, tes);
   addReportRoute(app, dependencies.reconciler, dependencies.reportKey);
