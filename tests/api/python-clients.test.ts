@@ -1,9 +1,10 @@
 // Python clients against a service process: create, wait, every view, list, cancel. What runs the tasks is a stand-in (walk.ts);
 // the same on a cluster is in tests/with-cluster/e2e.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { expectedRoundTrip, findPyTes } from "../support/py-tes.ts";
 import { expectedPydanticRoundTrip, findCwlTes, findPydanticTes } from "../support/python-clients.ts";
@@ -14,23 +15,27 @@ const rows = clients.flatMap(({ version, roundTrip }) =>
   ["", version.startsWith("0.") ? "/ga4gh/tes" : "/"].map((path) => ({ version, roundTrip, path })),
 );
 
+/** A service of its own in the folder, and where it is. */
+async function start(folder: string, env: Record<string, string> = {}) {
+  const program = fileURLToPath(new URL("./walk.ts", import.meta.url));
+  const service = Bun.spawn([process.execPath, program, join(folder, `${Object.keys(env).join()}.db`)], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+    env: { ...process.env, ...env },
+  });
+  const { value } = await service.stdout.getReader().read();
+  return { service, url: new TextDecoder().decode(value).trim() };
+}
+
 describe("Python clients", () => {
   let folder: string;
-  let service: Bun.Subprocess<"ignore", "pipe", "inherit">;
+  let service: Awaited<ReturnType<typeof start>>["service"];
   let url: string;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "tespod-py-tes-"));
-    const program = fileURLToPath(new URL("./walk.ts", import.meta.url));
-    service = Bun.spawn([process.execPath, program, join(folder, "tes.db")], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    for await (const chunk of service.stdout) {
-      url = new TextDecoder().decode(chunk).trim();
-      break;
-    }
+    ({ service, url } = await start(folder));
   });
 
   afterAll(async () => {
@@ -38,6 +43,33 @@ describe("Python clients", () => {
     await service.exited;
     await rm(folder, { recursive: true });
   });
+
+  test.skipIf(clients.length === 0)(
+    "py-tes does a round trip with a token and with a password, and none without",
+    async () => {
+      const file = join(folder, "users.json");
+      const users = [
+        { user: "alice", password: "pass word" },
+        { user: "ci", token: "token-of-ci" },
+      ];
+      await writeFile(file, JSON.stringify(users));
+      const guarded = await start(folder, { TESPOD_AUTH_FILE: file });
+      try {
+        for (const { version, roundTrip } of clients) {
+          const url = `${guarded.url}/ga4gh/tes`;
+          const login = version.startsWith("0.")
+            ? { user: "alice", password: "pass word" }
+            : { token: "token-of-ci" };
+          expect(await roundTrip(url, "busybox", login)).toEqual(expectedRoundTrip(version, "Walk"));
+          await expect(roundTrip(url, "busybox")).rejects.toThrow("401");
+        }
+      } finally {
+        guarded.service.kill();
+        await guarded.service.exited;
+      }
+    },
+    120_000,
+  );
 
   test.skipIf(rows.length === 0).each(rows)(
     'py-tes $version does a round trip at the URL with "$path"',

@@ -13,8 +13,10 @@ interface RoundTrip {
   readonly [key: string]: unknown;
 }
 
+type Login = { readonly token: string } | { readonly user: string; readonly password: string };
+
 /** What a round trip through the service at `url` showed to that version; `image` has sh and cat. Rejects with its stderr. */
-type PyTes = (url: string, image: string) => Promise<RoundTrip>;
+type PyTes = (url: string, image: string, login?: Login) => Promise<RoundTrip>;
 
 interface PyTesClients {
   readonly clients: readonly { readonly version: string; readonly roundTrip: PyTes }[];
@@ -38,8 +40,8 @@ export async function findPyTes(): Promise<PyTesClients> {
 async function prepare(version: string): Promise<PyTes> {
   // 0.4 uses six without asking for it.
   const { bin } = await ensurePython({ name: `py-tes-${version}`, packages: [`py-tes==${version}`, "six"] });
-  return async (url, image) =>
-    JSON.parse(await mustRun(join(bin, "python"), [program, url, image])) as RoundTrip;
+  return async (url, image, login = {} as Login) =>
+    JSON.parse(await mustRun(join(bin, "python"), [program, url, image, JSON.stringify(login)])) as RoundTrip;
 }
 
 /** What must be seen, by whatever runs the tasks. */
