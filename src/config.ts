@@ -14,6 +14,8 @@ export interface Config {
   /** File of the embedded store, or a postgres:// URL, which may hold a password: never to be shown. */
   readonly database: string;
   readonly databasePassword?: string;
+  /** File of the users that may use the API; without it everybody may. */
+  readonly authFile?: string;
   /** Sites whose pages may use the API from a browser; "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Namespace of the task pods. */
@@ -41,6 +43,7 @@ const environmentSchema = v.object({
   TESPOD_DATABASE: v.optional(text, databaseDefault),
   PGPASSWORD: v.optional(text),
   TESPOD_CORS_ORIGINS: origins,
+  TESPOD_AUTH_FILE: v.optional(text),
   TESPOD_NAMESPACE: v.optional(text),
   KUBECONFIG: v.optional(text),
   TESPOD_INSTANCE: v.optional(
@@ -100,6 +103,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return toConfig(result.output);
 }
 
+/** A supervisor reports as soon as it has laid out the volumes and staged the inputs, if that is its part. */
+const reportSecondsMax = 30;
+
 function toConfig(env: Environment): Config {
   return defined<Config>({
     host: env.TESPOD_HOST,
@@ -107,6 +113,7 @@ function toConfig(env: Environment): Config {
     database: env.TESPOD_DATABASE,
     databasePassword: env.PGPASSWORD,
     corsOrigins: env.TESPOD_CORS_ORIGINS,
+    authFile: env.TESPOD_AUTH_FILE,
     namespace: env.TESPOD_NAMESPACE ?? ownNamespace(),
     kubeconfig: env.KUBECONFIG,
     pods: podSettings(env),
@@ -115,6 +122,7 @@ function toConfig(env: Environment): Config {
       imagePullSecondsMax: env.TESPOD_IMAGE_PULL_SECONDS_MAX,
       containerStartSecondsMax: env.TESPOD_CONTAINER_START_SECONDS_MAX,
       podStartSecondsMax: env.TESPOD_POD_START_SECONDS_MAX,
+      reportSecondsMax: env.TESPOD_CALLBACK_URL === undefined ? 0 : reportSecondsMax,
       cancelGraceSeconds: env.TESPOD_CANCEL_GRACE_SECONDS,
       sharedClaim: env.TESPOD_WORK_VOLUME === "claim",
       preemptedState: env.TESPOD_PREEMPTED_STATE,

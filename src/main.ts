@@ -4,10 +4,12 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
 import { createApp } from "./api/app.ts";
+import { createAuthenticate } from "./authenticate.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { connectKubernetes } from "./cluster/kubernetes.ts";
 import { type Config, ConfigError, databaseDefault, readConfig } from "./config.ts";
 import { createLogger, type Logger } from "./log.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { podSelector } from "./pod/names.ts";
 import { createActions } from "./reconcile/actions.ts";
 import { createPodCache } from "./reconcile/pod-cache.ts";
@@ -42,11 +44,15 @@ async function main(): Promise<void> {
 }
 
 async function run(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
-  const store = await openStore(config.database, config.databasePassword);
-  const cluster = connectKubernetes({ namespace: config.namespace, kubeconfig: config.kubeconfig });
+  const authenticate = config.authFile === undefined ? undefined : createAuthenticate(config.authFile, log);
+  const metrics = createMetrics(clock);
+  const store = metrics.store(await openStore(config.database, config.databasePassword));
+  const cluster = metrics.cluster(
+    connectKubernetes({ namespace: config.namespace, kubeconfig: config.kubeconfig }),
+  );
   let reportKey: string | undefined;
   const tokenKey = await store.setting("page-token-key", () => randomBytes(32).toString("base64url"));
-  const reconciler = assemble(config, { store, cluster, log });
+  const reconciler = metrics.reconciler(assemble(config, { store, cluster, log }));
   const app = createApp({
     store,
     reconciler,
@@ -55,8 +61,10 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
     reportKey: () => reportKey,
     info: { ...config.info, version: packageJson.version },
     corsOrigins: config.corsOrigins,
+    ...(authenticate === undefined ? {} : { authenticate }),
     clock,
     log,
+    metrics,
     isReady: () => !signal.aborted,
   });
   const server = serve({

@@ -52,6 +52,7 @@ test("only the sidecar's image must be set; these are the defaults", () => {
       imagePullSecondsMax: 300,
       containerStartSecondsMax: 120,
       podStartSecondsMax: 900,
+      reportSecondsMax: 0,
       cancelGraceSeconds: 5,
       sharedClaim: false,
       preemptedState: "SYSTEM_ERROR",

@@ -18,8 +18,14 @@ export type Outcome = v.InferOutput<typeof outcome>;
 const event = v.variant("type", [
   /** A line for the task's system_logs: one clear fact. */
   v.strictObject({ type: v.literal("note"), message: v.string() }),
-  /** All inputs are in place. */
-  v.strictObject({ type: v.literal("staged"), files: count, bytes: count, milliseconds: count }),
+  /** All inputs are in place. `folders`: paths of those that were declared FILE and are folders in storage. */
+  v.strictObject({
+    type: v.literal("staged"),
+    files: count,
+    bytes: count,
+    milliseconds: count,
+    folders: v.optional(v.array(v.string())),
+  }),
   /** The executor's command was released: the task is RUNNING. */
   v.strictObject({ type: v.literal("executor-started"), executor: count }),
   /** The executor is over. Output that exceeds the plan's bounds has its middle cut. */

@@ -20,6 +20,7 @@ export interface Staged {
   files: number;
   bytes: number;
   milliseconds: number;
+  folders?: string[];
 }
 
 /**
@@ -30,7 +31,7 @@ export async function stageInputs(context: FilerContext): Promise<Staged> {
   const start = performance.now();
   const { plan, roots } = context;
   const folder = taskFolder(roots.work, plan);
-  const staged = { files: 0, bytes: 0 };
+  const staged: Omit<Staged, "milliseconds"> = { files: 0, bytes: 0 };
   for (const input of plan.inputs) {
     const content = contentOf(input);
     if (content === undefined) continue;
@@ -44,6 +45,7 @@ export async function stageInputs(context: FilerContext): Promise<Staged> {
     const downloaded = await downloadInputs(rest, context);
     staged.files += downloaded.files;
     staged.bytes += downloaded.bytes;
+    if (downloaded.folders.length > 0) staged.folders = downloaded.folders;
   }
   return { ...staged, milliseconds: Math.round(performance.now() - start) };
 }

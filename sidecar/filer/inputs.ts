@@ -24,14 +24,21 @@ interface Stage {
   /** Ends all other downloads: one missing input fails the task. */
   stop: AbortController;
   queue: PQueue;
-  done: { files: number; bytes: number };
+  done: Downloaded;
+}
+
+interface Downloaded {
+  files: number;
+  bytes: number;
+  /** Paths of inputs that were declared as files and are folders. */
+  folders: string[];
 }
 
 /** Downloads the inputs, some at a time, and tells how much it was. Throws the first failure, by then all others are ended. */
 export async function downloadInputs(
   inputs: readonly UrlInput[],
   { plan, roots, storage, signal }: FilerContext,
-): Promise<{ files: number; bytes: number }> {
+): Promise<Downloaded> {
   const stop = new AbortController();
   const limit = AbortSignal.any([signal, stop.signal]);
   const folder = taskFolder(roots.work, plan);
@@ -42,7 +49,7 @@ export async function downloadInputs(
     pauses: storage.retry,
     stop,
     queue: new PQueue({ concurrency: DOWNLOADS_AT_ONCE }),
-    done: { files: 0, bytes: 0 },
+    done: { files: 0, bytes: 0, folders: [] },
   };
   for (const input of inputs) await addInput(input, stage).catch((error) => stop.abort(error));
   await stage.queue.onIdle();
@@ -79,6 +86,7 @@ async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void
       files += 1;
     }
     if (files === 0) throw error;
+    stage.done.folders.push(input.path);
   }
 }
 

@@ -5,9 +5,11 @@ import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { TesError } from "../tes/errors.ts";
 import { describeOffer } from "../tes/offer.ts";
+import { requireUser } from "./authentication.ts";
 import { allowOrigins } from "./cross-origin.ts";
 import { addDocumentRoutes } from "./document.ts";
 import { rejectOtherMethods } from "./methods.ts";
+import { addMetricsRoute, type MetricsOfApi } from "./metrics.ts";
 import { problem } from "./problem.ts";
 import { addReportRoute } from "./reports.ts";
 import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
@@ -21,6 +23,10 @@ export interface AppDependencies extends Omit<TaskRoutes, "release"> {
   /** Undefined until the cluster was reached for the first time. */
   readonly reportKey: () => string | undefined;
   readonly log: Logger;
+  /** The user of an Authorization header. Without it nobody needs a login, and any is ignored. */
+  readonly authenticate?: (authorization: string | undefined) => string | undefined;
+  /** None are served without. */
+  readonly metrics?: MetricsOfApi;
   /** Whether requests should be sent here. */
   readonly isReady: () => boolean;
 }
@@ -46,6 +52,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
     const error = new TesError("not-found", `There is nothing at ${context.req.path}; TES is at ${bases[0]}`);
     return problem(context, error, log);
   });
+  if (dependencies.metrics !== undefined) addMetricsRoute(app, dependencies.metrics);
   app.use(requestId({ limitLength: 128 }), (context, next) => {
     // Nobody keeps what does not say otherwise: errors, ids, health.
     context.header("Cache-Control", "no-store");
@@ -54,6 +61,10 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   if (corsOrigins.length > 0) {
     for (const path of [...bases.map((base) => `${base}/*`), "/openapi.json"])
       app.use(path, allowOrigins(corsOrigins));
+  }
+  if (dependencies.authenticate !== undefined) {
+    const guard = requireUser(dependencies.authenticate);
+    for (const base of bases) app.use(`${base}/*`, guard);
   }
   for (const base of bases) app.route(base, tes);
   addReportRoute(app, dependencies.reconciler, dependencies.reportKey);

@@ -71,4 +71,16 @@ export function addServiceInfoRoute(app: OpenAPIHono, info: ServiceInfo, offer: 
     tesResources_backend_parameters: supportedBackendParameters(offer),
   });
   app.get("/service-info", (context) => answer(context, { text, etag: etagOf(text), cache: publicCache }));
+  addEarlierPath(app, info);
+}
+
+/**
+ * Where TES 0.x had it, with what it had in it: py-tes 0.4 asks there, takes no other key, and Toil's batch system does not
+ * start without an answer. No task has that id, and the published document is silent of it.
+ */
+function addEarlierPath(app: OpenAPIHono, { name, description, storage }: ServiceInfo): void {
+  const text = JSON.stringify({ name, doc: description ?? "", storage });
+  app.get("/tasks/service-info", (context) =>
+    answer(context, { text, etag: etagOf(text), cache: publicCache }),
+  );
 }

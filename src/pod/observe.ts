@@ -41,6 +41,8 @@ export interface PodFacts {
   readonly startingSince?: Date;
   /** The first container, in the order of their turns, that waits for something that may never come. */
   readonly trouble?: Trouble;
+  /** Since when the supervisor runs. */
+  readonly supervisorSince?: Date;
   readonly stageIn?: SidecarEnd;
   readonly supervisor?: SidecarEnd;
   /** Why the system took the pod away (condition DisruptionTarget). */
@@ -82,6 +84,7 @@ export function observe(pod: V1Pod): PodFacts {
     startingSince:
       scheduled?.status === "True" && !statuses.some(isBegun) ? scheduled.lastTransitionTime : undefined,
     trouble: firstTrouble(statuses),
+    supervisorSince: statuses.find(({ name }) => name === containers.supervisor)?.state?.running?.startedAt,
     stageIn: sidecarEnd(statuses, containers.stageIn),
     supervisor: sidecarEnd(statuses, containers.supervisor),
     disruption: disruption?.status === "True" ? (disruption.reason ?? "DisruptionTarget") : undefined,

@@ -75,6 +75,8 @@ export function createActions(dependencies: Dependencies): Actions {
           return calls.add(() => confirm(record, dependencies, signal));
         case "read-journal":
           return calls.add(() => readJournal(record, dependencies, signal));
+        case "follow-journal":
+          return calls.add(() => followJournal(record, decision.againAfterSeconds, dependencies, signal));
         case "delete":
           return calls.add(() => remove(record, decision.graceSeconds, dependencies, signal));
         case "change":
@@ -97,21 +99,38 @@ async function confirm(
   return "again";
 }
 
-/** What the pod's containers printed of their reports, applied like those that came by HTTP. */
+/** What the pod's containers printed of their reports, after its end. */
 async function readJournal(
   record: TaskRecord,
-  { cluster, store }: Dependencies,
+  dependencies: Dependencies,
   signal: AbortSignal,
 ): Promise<Next> {
+  const { record: told, additions } = await journalOf(record, dependencies, signal);
+  await dependencies.store.save({ ...told, run: { ...told.run, journalRead: true } }, additions);
+  return "again";
+}
+
+/** The same of a pod that still runs. */
+async function followJournal(
+  record: TaskRecord,
+  againAfterSeconds: number,
+  dependencies: Dependencies,
+  signal: AbortSignal,
+): Promise<Next> {
+  const { record: told, additions } = await journalOf(record, dependencies, signal);
+  if (told === record) return againAfterSeconds;
+  await dependencies.store.save(told, additions);
+  return "again";
+}
+
+/** The record with the reports of the journal applied like those that come by HTTP. */
+async function journalOf(record: TaskRecord, { cluster }: Dependencies, signal: AbortSignal) {
   const pod = podName(record.id, record.run.attempt);
   const read = async (container: string): Promise<Report[]> => {
     const text = await cluster.readLog(pod, container, journalBytesMax, signal);
     return (text ?? "").split("\n").flatMap((line) => parseReport(line) ?? []);
   };
-  const reports = [...(await read(containers.stageIn)), ...(await read(containers.supervisor))];
-  const { record: told, additions } = applyReports(record, reports);
-  await store.save({ ...told, run: { ...told.run, journalRead: true } }, additions);
-  return "again";
+  return applyReports(record, [...(await read(containers.stageIn)), ...(await read(containers.supervisor))]);
 }
 
 async function remove(

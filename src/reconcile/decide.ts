@@ -5,6 +5,7 @@ import { isOver, type PodFacts } from "../pod/observe.ts";
 import { newRun, systemLog, type TaskRecord, withState } from "../tes/record.ts";
 import { isTerminal, type State } from "../tes/state.ts";
 import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
+import { follow } from "./follow.ts";
 import { noteImages } from "./note-images.ts";
 import { isClaimFault, patienceSeconds } from "./patience.ts";
 
@@ -18,6 +19,8 @@ export type Decision =
   /** The pod was created and is in no list: ask for it by name before calling it gone. */
   | { readonly do: "confirm" }
   | { readonly do: "read-journal" }
+  /** Take from the journal what a pod that still runs has told so far, and look again later. */
+  | { readonly do: "follow-journal"; readonly againAfterSeconds: number }
   | { readonly do: "delete"; readonly graceSeconds: number }
   /** Save this, then decide again. */
   | { readonly do: "change"; readonly record: TaskRecord; readonly systemLogs: readonly string[] };
@@ -39,6 +42,8 @@ export interface Policy {
   /** For the claim of a pod to be bound, and for a node to start the first container of a pod that it was given. */
   readonly podStartSecondsMax: number;
   readonly cancelGraceSeconds: number;
+  /** For the first report of a supervisor that runs; 0 if none will come, as pods are not told where to. */
+  readonly reportSecondsMax: number;
   /** Whether tasks have folders of one claim, which outlive their pods. */
   readonly sharedClaim: boolean;
   /** The state of a task that the system took away; PREEMPTED makes stored versions of Nextflow poll for ever. */
@@ -73,7 +78,8 @@ function decideSeen(situation: Situation, facts: PodFacts): Decision {
     return noteDisruption(record, facts.disruption);
   if (isOver(facts)) return decideOver(situation, facts);
   if (facts.deleting) return awaitDeletion(facts, now);
-  return decideWaiting(situation, facts) ?? decideProgress(situation, facts);
+  const owed = decideWaiting(situation, facts) ?? decideProgress(situation, facts);
+  return owed.do === "rest" ? follow(situation, facts, owed) : owed;
 }
 
 const rest: Decision = { do: "rest" };

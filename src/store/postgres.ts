@@ -1,4 +1,6 @@
 // The PostgreSQL store (15 or newer): for many replicas of the service over one database.
+
+import type { State } from "../tes/state.ts";
 import { type Dialect, listPage } from "./list.ts";
 import { migrations } from "./postgres-migrations.ts";
 import { createPostgresPool, type PostgresOptions, type PostgresPool } from "./postgres-pool.ts";
@@ -123,7 +125,9 @@ SELECT found.*,
     WHERE position = found.position) AS tails
 FROM (${recordSql}) AS found`;
 
-function reads({ run }: PostgresPool): Pick<TaskStore, "get" | "getFull" | "getLine" | "liveIds"> {
+function reads({
+  run,
+}: PostgresPool): Pick<TaskStore, "get" | "getFull" | "getLine" | "liveIds" | "liveStates"> {
   return {
     async get(id) {
       const [row] = await run<RecordRow>({ sql: recordSql, values: [id] });
@@ -145,6 +149,13 @@ function reads({ run }: PostgresPool): Pick<TaskStore, "get" | "getFull" | "getL
         values: [id],
       });
       return row && toLine(row);
+    },
+    async liveStates() {
+      const rows = await run<{ state: State; count: number }>({
+        sql: "SELECT state, count(*)::integer AS count FROM task WHERE live = 1 GROUP BY state ORDER BY state",
+        values: [],
+      });
+      return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
     },
     async liveIds() {
       const rows = await run<{ id: string }>({

@@ -1,6 +1,8 @@
 // The embedded store: one SQLite file in WAL mode, every commit fsynced, for one replica of the service.
+
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Additions, Tail, TaskRecord } from "../tes/record.ts";
+import type { State } from "../tes/state.ts";
 import { withoutContent } from "../tes/view.ts";
 import { createCommits } from "./commits.ts";
 import { type Dialect, listPage } from "./list.ts";
@@ -42,6 +44,7 @@ export function openSqliteStore(path: string): TaskStore {
     listLines: async (request) => mapPage(await listPage<LineRow>(dialect, "line", request), toLine),
     list: async (request) => mapPage(await listPage<RecordRow>(dialect, "record", request), toRecord),
     liveIds: () => Promise.resolve(read.liveIds()),
+    liveStates: () => Promise.resolve(read.liveStates()),
     close: async () => {
       await commits.drain();
       database.close();
@@ -73,6 +76,10 @@ function reader(database: DatabaseSync) {
   );
   const live = database.prepare("SELECT id FROM task WHERE live = 1 ORDER BY position");
 
+  const liveStates = database.prepare(
+    "SELECT state, count(*) AS count FROM task INDEXED BY task_live WHERE live = 1 GROUP BY state ORDER BY state",
+  );
+
   const row = (id: string) => recordById.get(id) as RecordRow | undefined;
   return {
     line(id: string) {
@@ -95,6 +102,10 @@ function reader(database: DatabaseSync) {
       };
     },
     liveIds: () => (live.all() as { id: string }[]).map(({ id }) => id),
+    liveStates: () =>
+      Object.fromEntries(
+        (liveStates.all() as { state: State; count: number }[]).map(({ state, count }) => [state, count]),
+      ),
   };
 }
 

@@ -63,6 +63,8 @@ export interface TaskStore {
   list(request: PageRequest): Promise<TaskPage<TaskRecord>>;
   /** The ids of all tasks to which something is still owed, oldest first. */
   liveIds(): Promise<readonly string[]>;
+  /** How many tasks something is still owed to, by state; a state without any is left out. */
+  liveStates(): Promise<Readonly<Partial<Record<State, number>>>>;
   /** A value kept for the service itself: the stored one, or `value` after storing it. Same answer for all callers. */
   setting(key: string, value: () => string): Promise<string>;
   /** Waits for what is under way and releases the files. */

@@ -65,13 +65,16 @@ function parseFilter(query: URLSearchParams, faults: Fault[]): TaskFilter {
       faults.push({ path, message: "Must not hold a NUL character" });
   }
   const values = query.getAll("tag_value");
-  const tags = query.getAll("tag_key").map((key, index) => {
+  const keys = query.getAll("tag_key");
+  const tags = keys.flatMap((key, index) => {
     const value = values[index];
-    return value === undefined || value === "" ? { key } : { key, value };
+    if (value !== undefined && value !== "") return [{ key, value }];
+    // Both empty: a form field that nobody filled in.
+    return key === "" ? [] : [{ key }];
   });
-  if (tags.length > limits.tagFiltersMax)
+  if (keys.length > limits.tagFiltersMax)
     faults.push({ path: "tag_key", message: `Must be at most ${limits.tagFiltersMax} times` });
-  if (values.length > tags.length)
+  if (values.length > keys.length)
     faults.push({ path: "tag_value", message: "Must not be more often than tag_key" });
   const namePrefix = query.get("name_prefix");
   const wanted = query.get("state");

@@ -39,6 +39,8 @@ export interface Run {
   readonly released: number;
   readonly executors: readonly ExecutorEnd[];
   readonly outputs: readonly UploadedFile[];
+  /** Paths of inputs that were declared FILE and proved to be folders. */
+  readonly folders?: readonly string[];
   readonly outcome?: { readonly outcome: Outcome; readonly message?: string };
   /** Why the pod does not start, and since when. */
   readonly waiting?: { readonly reason: string; readonly since: string };

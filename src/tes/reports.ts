@@ -42,8 +42,9 @@ export function applyReports(record: TaskRecord, reports: readonly Report[]): Ap
 function applyEvent(run: Run, event: ReportEvent, time: string): Run {
   switch (event.type) {
     case "note":
-    case "staged":
       return run;
+    case "staged":
+      return event.folders === undefined ? run : { ...run, folders: event.folders };
     case "executor-started":
       return {
         ...run,

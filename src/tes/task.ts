@@ -70,7 +70,7 @@ const output = z
       .min(1, { error: "Must not be empty" })
       .describe("Where it goes to; with wildcards in path, a folder"),
     path: path.describe("Absolute path in the containers. May hold the wildcards * ? [] of POSIX"),
-    path_prefix: path
+    path_prefix: text
       .optional()
       .describe("What is cut off each match before the rest is appended to url. Required with wildcards"),
     type: fileType,
@@ -83,8 +83,12 @@ const output = z
     path: ["path_prefix"],
     error: "Must be a prefix of path",
   })
-  .superRefine(({ path, type }, context) => {
+  .superRefine(({ path, path_prefix, type }, context) => {
     const wildcard = hasWildcards(path);
+    // Without wildcards it is ignored, so nothing can be wrong with it.
+    const prefixFault = wildcard && path_prefix !== undefined ? pathFault(path_prefix) : undefined;
+    if (prefixFault !== undefined && path.startsWith(path_prefix ?? ""))
+      context.addIssue({ code: "custom", path: ["path_prefix"], message: prefixFault });
     const isFolder = wildcard || type === "DIRECTORY";
     const fault = isFolder ? folderPathFault(wildcard ? fixedPrefix(path) : path) : filePathFault(path);
     if (fault !== undefined && pathFault(path) === undefined)

@@ -1,4 +1,6 @@
 // The views of a task: record → response body, with no key the schema lacks, no nulls, nothing nobody sent.
+
+import { withFoundTypes } from "./file-types.ts";
 import type { Additions, ExecutorEnd, Run, Tail, TaskRecord } from "./record.ts";
 import type { Task } from "./task.ts";
 
@@ -21,7 +23,7 @@ function document(record: TaskRecord, task: Task, additions: Additions | undefin
   return {
     id: record.id,
     state: record.state,
-    ...task,
+    ...withFoundTypes(task, record.run),
     ...(log === undefined ? {} : { logs: [log] }),
     creation_time: record.creationTime,
   };

@@ -5,6 +5,8 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApp } from "../../src/api/app.ts";
+import type { MetricsOfApi } from "../../src/api/metrics.ts";
+import type { Authenticate } from "../../src/authenticate.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import { createActions } from "../../src/reconcile/actions.ts";
 import { createPodCache } from "../../src/reconcile/pod-cache.ts";
@@ -24,6 +26,8 @@ interface Options {
   readonly isReady?: () => boolean;
   readonly corsOrigins?: readonly string[];
   readonly clock?: () => Date;
+  readonly metrics?: MetricsOfApi;
+  readonly authenticate?: Authenticate;
   /** Takes the place of methods of the store, to make it fail. */
   readonly store?: Partial<TaskStore>;
 }
@@ -89,6 +93,8 @@ export function given(options: Options = {}): Given {
     log,
     isReady: options.isReady ?? (() => true),
     corsOrigins: options.corsOrigins ?? [],
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    ...(options.authenticate === undefined ? {} : { authenticate: options.authenticate }),
   });
 
   async function ask(method: string, path: string, init: Omit<RequestInit, "method"> = {}): Promise<Answer> {

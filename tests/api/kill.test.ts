@@ -3,12 +3,15 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { below, randomOf } from "./hostile.ts";
 
 const program = fileURLToPath(new URL("../bench/api-server.ts", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "tespod-kill-"));
 const creates = 1000;
 const kills = 20;
+const seed = Number(process.env["TESPOD_KILL_SEED"] ?? Date.now() % 1_000_000_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -45,37 +48,49 @@ async function allIds(url: string): Promise<string[]> {
   return ids;
 }
 
-test(`killed ${kills} times during ${creates} concurrent creates, every answered id is there, none twice`, async () => {
+test(`killed ${kills} times during ${creates} concurrent creates, each time after some answers, every answered id is there, none twice (TESPOD_KILL_SEED=${seed})`, async () => {
+  const random = randomOf(seed);
   const database = join(folder, "tasks.db");
   const answered: string[] = [];
-  const counts: number[] = [];
+  const rounds: { due: number; got: number }[] = [];
   for (let round = 0; round < kills; round++) {
-    const service = await start(database);
-    const due = Promise.withResolvers<void>();
-    // The earliest kill comes before any answer, the latest when nearly all are there.
-    let awaited = round * 48;
-    if (awaited === 0) due.resolve();
-    const ids = Promise.all(
-      Array.from({ length: creates }, async (_, index) => {
-        const id = await create(service.url, `${round}-${index}`);
-        awaited -= 1;
-        if (awaited === 0) due.resolve();
-        return id;
-      }),
-    );
-    await due.promise;
-    await service.kill();
-    const got = (await ids).filter((id) => id !== undefined);
-    counts.push(got.length);
+    // What is answered together goes on to be answered for a moment, so the last part is left to that.
+    const due = 1 + below(random, creates * 0.8);
+    const got = await createUntilKilled(await start(database), `${round}`, due);
+    rounds.push({ due, got: got.length });
     answered.push(...got);
   }
-  // Somewhere in the middle at least once, or the kills came too early or too late to say anything.
-  expect(counts.filter((count) => count > 0 && count < creates)).not.toEqual([]);
+  console.error(
+    `TESPOD_KILL_SEED=${seed}; answers, and how many the kill was due at: ${rounds.map(({ due, got }) => `${got}/${due}`).join(" ")}`,
+  );
+  expect(rounds.filter(({ due, got }) => got < due)).toEqual([]);
+  // Some creates at least were under way, or the kills came too late to say anything.
+  expect(rounds.filter(({ got }) => got < creates)).not.toEqual([]);
   expect(new Set(answered).size).toBe(answered.length);
   const service = await start(database);
   const stored = await allIds(service.url);
   await service.kill();
   expect(new Set(stored).size).toBe(stored.length);
-  expect(answered.filter((id) => !stored.includes(id))).toEqual([]);
-  console.error(`Answered before each kill: ${counts.join(" ")}; stored ${stored.length}`);
+  const known = new Set(stored);
+  expect(answered.filter((id) => !known.has(id))).toEqual([]);
 }, 180_000);
+
+/** The ids of all creates that were answered, of which the `due`-th killed the service. */
+async function createUntilKilled(
+  service: Awaited<ReturnType<typeof start>>,
+  name: string,
+  due: number,
+): Promise<string[]> {
+  let answers = 0;
+  let killed: Promise<void> | undefined;
+  const ids = await Promise.all(
+    Array.from({ length: creates }, async (_, index) => {
+      const id = await create(service.url, `${name}-${index}`);
+      if (id !== undefined) answers += 1;
+      if (answers === due) killed ??= service.kill();
+      return id;
+    }),
+  );
+  await (killed ?? service.kill());
+  return ids.filter((id) => id !== undefined);
+}

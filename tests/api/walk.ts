@@ -1,8 +1,9 @@
 // A service process without a cluster: the real API on a real store, and a stand-in for pods that walks each task through
-// its states. It knows three commands: cat prints the first input, "exit N" ends so, "sleep" lasts until it is canceled.
+// its states. With TESPOD_AUTH_FILE it wants logins. It knows three commands: cat prints the first input, "exit N" ends so, "sleep" lasts until it is canceled.
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "../../src/api/app.ts";
+import { createAuthenticate } from "../../src/authenticate.ts";
 import type { Reconciler } from "../../src/reconcile/reconcile.ts";
 import { serve } from "../../src/serve.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -14,6 +15,7 @@ import { makeSettings, silent } from "../support/make.ts";
 const stepMilliseconds = 150;
 const store = openSqliteStore(process.argv[2] ?? "");
 const clock = () => new Date();
+const authFile = process.env["TESPOD_AUTH_FILE"];
 
 /** Saves the record in that state; false if a cancel came first or it is over. */
 async function enter(id: string, state: State): Promise<TaskRecord | undefined> {
@@ -87,6 +89,7 @@ const app = createApp({
     version: "0.0.0",
   },
   corsOrigins: [],
+  ...(authFile === undefined ? {} : { authenticate: createAuthenticate(authFile, silent) }),
   clock,
   log: silent,
   isReady: () => true,

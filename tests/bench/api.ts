@@ -62,17 +62,48 @@ export async function* benchApi({ stores, tasks }: ApiBench): AsyncGenerator<Fig
     yield* onPlace(store, async function* (database) {
       yield* benchService(`api ${store}`, database, (port) => benchRequests(`api ${store}`, port, "0"));
     });
+    const pages: Page[] = [];
     for (const count of tasks) {
       yield* onPlace(store, async function* (database) {
         await stopped(await startService(database)); // makes the schema
         console.error(`${store}: storing ${count} tasks`);
         await fill(database, count);
         yield* benchService(`api ${store}`, database, async function* (port) {
-          yield* benchLists(`api ${store}`, port, count);
+          for await (const page of benchLists(`api ${store}`, port, count)) {
+            pages.push(page);
+            yield page.times;
+          }
           if (count === tasks.at(-1)) yield* benchRequests(`api ${store}`, port, shortly(count));
         });
       });
     }
+    yield* growth(`api ${store}`, pages, tasks);
+  }
+}
+
+/** One list with so many tasks stored: how many are on its page, and how long it takes. */
+interface Page {
+  readonly name: string;
+  readonly stored: number;
+  readonly onIt: number;
+  readonly times: Figure;
+}
+
+/**
+ * What a page costs with the most tasks stored, as a multiple of what it costs with the fewest. The bound of 1.5 is for pages
+ * with as many tasks on them: a page that was empty and is full, or two filters that never meet in a thousand times as many
+ * tasks, is another page. For those the bound is that of every page, 10 ms at the 99th percentile.
+ */
+function* growth(bench: string, pages: readonly Page[], tasks: readonly number[]): Generator<Figure> {
+  const [least = 0, most = 0] = [tasks[0], tasks.at(-1)];
+  if (least === most) return;
+  for (const { name } of lists) {
+    const [few, many] = [least, most].map((stored) =>
+      pages.find((page) => page.name === name && page.stored === stored),
+    );
+    if (few === undefined || many === undefined) continue;
+    const title = `page with ${shortly(most)} stored against ${shortly(least)}, ${many.onIt} and ${few.onIt} tasks on it, ${name}`;
+    yield figure(bench, title, "ratio", [many.times.p50 / few.times.p50]);
   }
 }
 
@@ -151,19 +182,25 @@ async function* benchRequests(bench: string, port: number, stored: string): Asyn
   yield figure(bench, `GET MINIMAL, 8 clients, ${stored} stored`, "1/s", gets.perSecond);
 }
 
-async function idsOf(port: number): Promise<string[]> {
+const idsOf = async (port: number): Promise<string[]> =>
+  (await tasksOf(port, get("/tasks?page_size=2000"))).map(({ id }) => id);
+
+async function tasksOf(port: number, request: string): Promise<readonly { readonly id: string }[]> {
   const client = await connectHttp(port);
-  const { body } = await client.send(get("/tasks?page_size=2000"));
+  const { body } = await client.send(request);
   client.close();
-  return (JSON.parse(body) as { tasks: { id: string }[] }).tasks.map(({ id }) => id);
+  return (JSON.parse(body) as { tasks: { id: string }[] }).tasks;
 }
 
-async function* benchLists(bench: string, port: number, count: number): AsyncGenerator<Figure> {
+async function* benchLists(bench: string, port: number, count: number): AsyncGenerator<Page> {
   for (const { name, query, deep } of lists) {
     const { filter } = parseListQuery(new URLSearchParams(query), tokenKey);
     const token = deep ? `&page_token=${pageToken(Math.ceil(count / 2), filter, tokenKey)}` : "";
-    const times = await latencies(port, get(`/tasks?${query}${token}`), rounds.list);
-    yield figure(bench, `page of 256, ${shortly(count)} stored, ${name}`, "ms", times);
+    const request = get(`/tasks?${query}${token}`);
+    const times = await latencies(port, request, rounds.list);
+    const title = `page of 256, ${shortly(count)} stored, ${name}`;
+    const onIt = (await tasksOf(port, request)).length;
+    yield { name, stored: count, onIt, times: figure(bench, title, "ms", times) };
   }
 }
 

@@ -48,6 +48,7 @@ test.each([
 const events: ReportEvent[] = [
   { type: "note", message: "n\nm" },
   { type: "staged", files: 1, bytes: 2, milliseconds: 3 },
+  { type: "staged", files: 1, bytes: 2, milliseconds: 3, folders: ["/a"] },
   { type: "executor-started", executor: 0 },
   {
     type: "executor-ended",

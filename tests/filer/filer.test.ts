@@ -151,7 +151,7 @@ describe("inputs", () => {
     const laid = lay(pod, {
       inputs: [file("/data/dir", `s3://${await bucketWith({ "dir/a": "a", "dir/b/c": "c" })}/dir`)],
     });
-    await laid.stage();
+    expect(await laid.stage()).toMatchObject({ files: 2, folders: ["/data/dir"] });
     expect(readdirSync(laid.at("/data/dir"), { recursive: true }).sort()).toEqual(["a", "b", "b/c"]);
   });
 

@@ -1,4 +1,4 @@
-// Real FTP servers for tests, on 127.0.0.1: vsftpd, which lists by LIST, and pure-ftpd, which lists by MLSD.
+// Real FTP servers for tests: vsftpd, which lists by LIST, and pure-ftpd, which lists by MLSD.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -29,6 +29,10 @@ export interface FtpOptions {
   certificates?: string;
   /** Refuses logins and data in the clear. */
   requireTls?: boolean;
+  /** 127.0.0.1 by default. */
+  address?: string;
+  /** A free one by default. */
+  port?: number;
 }
 
 /** The folder of both servers' programs, or why there is none. */
@@ -48,7 +52,7 @@ export const userIds = (): [uid: number, gid: number] => [
 
 /** Everybody may do everything. With TLS, data connections must go on with the session of the control connection. */
 export async function startVsftpd(root: string, options: FtpOptions = {}): Promise<FtpServer> {
-  return await start(options, ({ folder, scratch, port, tls }) => {
+  return await start(options, ({ folder, scratch, address, port, tls }) => {
     const empty = join(scratch, "empty");
     mkdirSync(empty);
     const yes = [
@@ -65,7 +69,7 @@ export async function startVsftpd(root: string, options: FtpOptions = {}): Promi
     const settings = [
       ...words(yes, "YES"),
       ...words(no, "NO"),
-      `listen_address=127.0.0.1`,
+      `listen_address=${address}`,
       `listen_port=${port}`,
       "anon_umask=022",
       `ftp_username=${USER}`,
@@ -90,7 +94,7 @@ export const ftpUser = { login: "me", password: "pass word#1" };
 
 /** Only `ftpUser` may come in, and finds its files in the folder. */
 export async function startPureFtpd(root: string, options: FtpOptions = {}): Promise<FtpServer> {
-  return await start(options, ({ folder, scratch, port, tls }) => {
+  return await start(options, ({ folder, scratch, address, port, tls }) => {
     const [passwords, database] = [join(scratch, "passwd"), join(scratch, "users.pdb")];
     // pure-pw's own hash would take seconds for each login.
     const hash = execFileSync("openssl", ["passwd", "-6", "-stdin"], {
@@ -102,7 +106,7 @@ export async function startPureFtpd(root: string, options: FtpOptions = {}): Pro
     execFileSync(join(root, "usr/bin/pure-pw"), ["mkdb", database, "-f", passwords]);
     return [
       join(root, "usr/sbin/pure-ftpd"),
-      ...["--bind", `127.0.0.1,${port}`, "--login", `puredb:${database}`, "--minuid", "1"],
+      ...["--bind", `${address},${port}`, "--login", `puredb:${database}`, "--minuid", "1"],
       ...["--noanonymous", "--chrooteveryone", "--pidfile", join(scratch, "pid"), "--dontresolve"],
       ...["--maxclientsnumber", "50", "--limitrecursion", "1000000:100"],
       ...(tls
@@ -115,12 +119,13 @@ export async function startPureFtpd(root: string, options: FtpOptions = {}): Pro
 interface Setting {
   folder: string;
   scratch: string;
+  address: string;
   port: number;
   tls: string | undefined;
 }
 
 async function start(
-  { certificates }: FtpOptions,
+  { certificates, address = "127.0.0.1", port: wantedPort }: FtpOptions,
   commandOf: (setting: Setting) => string[],
 ): Promise<FtpServer> {
   const scratch = mkdtempSync(join(tmpdir(), "tespod-ftp-"));
@@ -129,10 +134,10 @@ async function start(
   const pub = join(folder, "pub");
   mkdirSync(pub, { recursive: true, mode: 0o755 });
   chownSync(pub, ...userIds());
-  const port = await freePort();
-  const [program = "", ...args] = commandOf({ folder, scratch, port, tls: certificates });
+  const port = wantedPort ?? (await freePort());
+  const [program = "", ...args] = commandOf({ folder, scratch, address, port, tls: certificates });
   const server = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], cwd: "/" });
-  await untilItAnswers(port, server);
+  await untilItAnswers(address, port, server);
   return {
     port,
     folder,
@@ -166,10 +171,10 @@ function killWithSessions(pid: number): void {
   for (const child of children) killWithSessions(Number(child));
 }
 
-async function untilItAnswers(port: number, server: ChildProcess): Promise<void> {
+async function untilItAnswers(address: string, port: number, server: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 1000; attempt += 1) {
     if (server.exitCode !== null) break;
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(port, address);
     const greeted = await Promise.race([
       once(socket, "data").then(() => true),
       once(socket, "close").then(() => false),

@@ -176,6 +176,13 @@ const rows: readonly Row[] = [
     },
   },
   {
+    title: "supervisor runs, and since when",
+    pod: onNode({
+      containerStatuses: [{ ...terminated("supervisor", 0, ""), state: { running: { startedAt: created } } }],
+    }),
+    facts: { ...there, supervisorSince: created },
+  },
+  {
     title: "supervisor ended with its word",
     pod: onNode({
       containerStatuses: [

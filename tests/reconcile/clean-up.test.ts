@@ -38,7 +38,7 @@ async function liveThrough(cluster: StandIn, attempt = 3) {
     const placed = { ...pod, spec: { ...pod.spec, containers: pod.spec?.containers ?? [], nodeName: "n1" } };
     return createPod(placed, signal);
   };
-  await using _service = startService(store, cluster, clock, claim);
+  await using _service = startService(store, cluster, clock, { work: claim });
   const { state } = await store.until("abc", ({ live }) => !live);
   const systemLogs = (await store.getFull("abc"))?.additions.systemLogs ?? [];
   return { state, made, systemLogs: systemLogs.join("\n"), left: [...cluster.pods.keys()] };

@@ -67,6 +67,8 @@ function step(world: World): "rest" | "go-on" {
     case "read-journal":
       world.record = follow(record, { ...record, run: { ...record.run, journalRead: true } });
       break;
+    case "follow-journal":
+      return "rest"; // it tells nothing
     case "delete":
       if (typeof sight !== "string") {
         const { deletionTime: _, ...facts } = sight;

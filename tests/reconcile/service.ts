@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Cluster } from "../../src/cluster/cluster.ts";
 import type { WorkVolume } from "../../src/pod/settings.ts";
 import { createActions } from "../../src/reconcile/actions.ts";
+import type { Policy } from "../../src/reconcile/decide.ts";
 import { createPodCache, type PodCache } from "../../src/reconcile/pod-cache.ts";
 import { createReconciler, type Reconciler } from "../../src/reconcile/reconcile.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -19,17 +20,22 @@ export interface Service extends AsyncDisposable {
   kill(): void;
 }
 
+interface Rules {
+  readonly work?: WorkVolume;
+  readonly policy?: Partial<Policy>;
+}
+
 /** Starts a reconciler; it ends with the value. */
 export function startService(
   store: TaskStore,
   cluster: Cluster,
   clock = () => new Date(),
-  work: WorkVolume = { kind: "emptyDir" },
+  { work = { kind: "emptyDir" }, policy: rules = {} }: Rules = {},
 ): Service {
   const pods = createPodCache(cluster, { selector: "", onTrouble: () => undefined });
   const creates = { concurrency: 4, perSecond: 1000 };
   const settings = makeSettings({ work });
-  const policy = makePolicy({ sharedClaim: work.kind === "claim" });
+  const policy = makePolicy({ sharedClaim: work.kind === "claim", ...rules });
   const actions = createActions({ cluster, store, pods, settings, log: silent, clock, creates });
   const reconciler = createReconciler({ store, pods, actions, policy, log: silent, clock });
   const stopping = new AbortController();

@@ -380,6 +380,14 @@ export function testTaskStore(kind: string, makePlace: () => Place): void {
       await store.save({ ...records[1], state: "COMPLETE", live: false }, noAdditions);
       expect(await store.liveIds()).toEqual(["z", "m"]);
     });
+
+    test("liveStates counts those that are live, by state", async () => {
+      const records = [recordOf("z"), recordOf("a"), recordOf("m"), recordOf("n")] as const;
+      const store = await storeOf(...records);
+      await store.save({ ...records[1], state: "COMPLETE", live: false }, noAdditions);
+      await store.save({ ...records[2], state: "COMPLETE" }, noAdditions);
+      expect(await store.liveStates()).toEqual({ QUEUED: 2, COMPLETE: 1 });
+    });
   });
 
   describe(`${kind}: settings`, () => {

@@ -48,6 +48,7 @@ export const makePolicy = (differences: Partial<Policy> = {}): Policy => ({
   containerStartSecondsMax: 120,
   podStartSecondsMax: 900,
   cancelGraceSeconds: 5,
+  reportSecondsMax: 30,
   sharedClaim: false,
   preemptedState: "SYSTEM_ERROR",
   ...differences,

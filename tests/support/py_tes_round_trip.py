@@ -1,4 +1,5 @@
-# What py-tes sees of a service in one round trip, as JSON on stdout. Arguments: URL, image. Works with 0.4 and 1.1.
+# What py-tes sees of a service in one round trip, as JSON on stdout. Arguments: URL, image, a login as JSON.
+# Works with 0.4 and 1.1.
 import json
 import sys
 import time
@@ -6,8 +7,8 @@ import time
 import requests
 import tes
 
-url, image = sys.argv[1], sys.argv[2]
-client = tes.HTTPClient(url, timeout=10)
+url, image, login = sys.argv[1:4]
+client = tes.HTTPClient(url, timeout=10, **json.loads(login))
 seen = {}
 
 
@@ -29,11 +30,9 @@ def poll(task, states, seconds=60):
     raise Exception("Task %s did not come to %s" % (task, states))
 
 
-try:
-    info = client.get_service_info()
-    seen["info"] = {"name": info.name, "artifact": info.type["artifact"], "storage": info.storage}
-except requests.HTTPError as error:
-    seen["info"] = error.response.status_code
+info = client.get_service_info()
+kind = getattr(info, "type", None)
+seen["info"] = {"name": info.name, "artifact": kind and kind["artifact"], "storage": info.storage}
 
 done = client.create_task(
     tes.Task(

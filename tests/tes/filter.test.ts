@@ -29,7 +29,7 @@ describe("reads", () => {
     { title: "nothing", query: "", expected: plain },
     {
       title: "empty values as absent ones",
-      query: "name_prefix=&state=&page_size=&page_token=&view=",
+      query: "name_prefix=&state=&page_size=&page_token=&view=&tag_key=&tag_value=",
       expected: plain,
     },
     { title: "unknown parameters as absent ones", query: "project=x&offset=3", expected: plain },

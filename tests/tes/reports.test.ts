@@ -26,6 +26,11 @@ describe("one event", () => {
       systemLogs: [`${time} Staged 2 files, 30 bytes in 1.5 s`],
     },
     {
+      title: "inputs that proved to be folders are kept",
+      event: { type: "staged", files: 0, bytes: 0, milliseconds: 1, folders: ["/in/dir"] },
+      run: { folders: ["/in/dir"] },
+    },
+    {
       title: "nothing staged is not worth a line",
       event: { type: "staged", files: 0, bytes: 0, milliseconds: 1 },
       run: {},

@@ -113,6 +113,11 @@ describe("is lenient", () => {
       },
     },
     {
+      title: "a path_prefix without wildcards, whatever it is",
+      body: { executors, outputs: [{ url: "u", path: "/a/b", path_prefix: "not/absolute" }] },
+      task: { executors, outputs: [{ url: "u", path: "/a/b", path_prefix: "not/absolute", type: "FILE" }] },
+    },
+    {
       title: "empty lists are kept (Snakemake)",
       body: { executors, outputs: [], inputs: [] },
       task: { executors, outputs: [], inputs: [] },
@@ -371,6 +376,11 @@ describe("names every fault with its path", () => {
       title: "a path_prefix that is none",
       body: output({ path: "/a/*", path_prefix: "/b" }),
       faults: { "outputs[0].path_prefix": "Must be a prefix of path" },
+    },
+    {
+      title: "an empty path_prefix",
+      body: output({ path: "/a/*", path_prefix: "" }),
+      faults: { "outputs[0].path_prefix": "Must be an absolute path" },
     },
     {
       title: "a wildcard right below /",

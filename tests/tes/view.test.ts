@@ -116,6 +116,33 @@ describe("bodies", () => {
       expected: queued,
     },
     {
+      title: "BASIC of a task whose output, declared a file, proved to be a folder",
+      body: basicView(
+        makeRecord({
+          state: "COMPLETE",
+          task: { outputs: [{ url: "s3://b/o", path: "/out/d", type: "FILE" }] },
+          run: {
+            outputs: [{ path: "/out/d/f", url: "s3://b/o/f", sizeBytes: 1 }],
+            startTime: start,
+            endTime: end,
+          },
+        }),
+      ),
+      expected: {
+        ...queued,
+        state: "COMPLETE",
+        outputs: [{ url: "s3://b/o", path: "/out/d", type: "DIRECTORY" }],
+        logs: [
+          {
+            logs: [],
+            outputs: [{ path: "/out/d/f", url: "s3://b/o/f", size_bytes: "1" }],
+            start_time: start,
+            end_time: end,
+          },
+        ],
+      },
+    },
+    {
       title: "an executor that runs has no log before it has an exit code",
       body: basicView(makeRecord({ state: "RUNNING", run: { released: 1, startTime: start } })),
       expected: { ...queued, state: "RUNNING", logs: [{ logs: [], outputs: [], start_time: start }] },

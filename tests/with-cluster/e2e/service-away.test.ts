@@ -77,6 +77,21 @@ describe.skipIf(cluster === undefined)("a service that goes away", () => {
     await untilNothingIsLeft(deployed);
   }, 240_000);
 
+  test("a service that pods are not told of: the task is RUNNING while it runs, with the output of executors that ended", async () => {
+    const silent = await service({ namespace: "tespod-silent", settings: { TESPOD_CALLBACK_URL: "" } });
+    const id = await silent.tes.create({ executors: [shell("echo first"), shell("sleep 600")] });
+    const running = await silent.tes.wait(id, { until: (state) => state === "RUNNING", seconds: 120 });
+    expect(running.state).toBe("RUNNING");
+    for (let looks = 0; ((await silent.tes.get(id, "FULL")).logs?.[0]?.logs ?? []).length === 0; looks++) {
+      expect(looks).toBeLessThan(600);
+      await Bun.sleep(100);
+    }
+    expect((await silent.tes.get(id, "FULL")).logs?.[0]?.logs[0]?.stdout).toBe("first\n");
+    await silent.tes.cancel(id);
+    expect((await silent.tes.wait(id)).state).toBe("CANCELED");
+    await untilNothingIsLeft(silent);
+  }, 240_000);
+
   test("a service that pods cannot reach: the task ends by its journal, with outputs and logs", async () => {
     if (cluster === undefined) throw new Error("There is no cluster");
     const mute = await service({
