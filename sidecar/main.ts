@@ -85,6 +85,12 @@ function readProgram(roots: Roots): Program {
 const readPlan = ({ encodedPlan, roots }: Program): TaskPlan =>
   decodePlan(encodedPlan || readFileSync(roots.planFile, "utf8"));
 
+/** What is secret of it is in our own environment, the rest is in the plan. */
+const storageFor = ({ files }: TaskPlan, { storage, roots }: Program): StorageSettings => ({
+  ...storage,
+  ...(files ? { files: { ...files, local: roots.files } } : {}),
+});
+
 function leaveTerminationMessage(roots: Roots, outcome: string, journal: Journal): void {
   try {
     writeFileSync(roots.terminationLog, JSON.stringify({ outcome, lastSequence: journal.lastSequence() }));
@@ -125,8 +131,8 @@ async function runStageIn(program: Program): Promise<number> {
   try {
     plan = readPlan(program);
     const { stageIn } = await import("./stage-in/stage-in.ts");
-    const { roots, signal, storage } = program;
-    const staged = await stageIn({ plan, roots, signal, storage });
+    const { roots, signal } = program;
+    const staged = await stageIn({ plan, roots, signal, storage: storageFor(plan, program) });
     leaveLines([createJournal("stage-in").write({ type: "staged", ...staged })], roots);
     return 0;
   } catch (error) {
@@ -136,7 +142,7 @@ async function runStageIn(program: Program): Promise<number> {
 
 async function runSupervisor(program: Program): Promise<number> {
   process.umask(0);
-  const { roots, signal, storage } = program;
+  const { roots, signal } = program;
   let plan: TaskPlan;
   try {
     plan = readPlan(program);
@@ -148,7 +154,13 @@ async function runSupervisor(program: Program): Promise<number> {
   const earlier = handOver(program, plan, takeLines(roots));
   const report = reportTo(journal, poster);
   const { superviseTask } = await import("./supervisor/supervisor.ts");
-  const ending = await superviseTask({ plan, roots, report, signal, storage });
+  const ending = await superviseTask({
+    plan,
+    roots,
+    report,
+    signal,
+    storage: storageFor(plan, program),
+  });
   report({ type: "finished", ...ending });
   leaveTerminationMessage(roots, ending.outcome, journal);
   const patience = signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX;

@@ -42,6 +42,12 @@ const planMount = v.strictObject({
   file: v.boolean(),
 });
 
+/** What file URLs mean: paths below `root`, where FILES is mounted, of which those in `bases` may be used. */
+const planFiles = v.strictObject({
+  root: absolutePath,
+  bases: v.pipe(v.array(absolutePath), v.minLength(1)),
+});
+
 export const taskPlanSchema = v.strictObject({
   version: v.literal(1),
   task: v.string(),
@@ -59,6 +65,8 @@ export const taskPlanSchema = v.strictObject({
   logTailBytes: count,
   /** A declared output that is missing fails the task; otherwise it is noted. */
   strictOutputs: v.optional(v.boolean()),
+  /** Absent if the task names no file URL, or the operator shares no files. */
+  files: v.optional(planFiles),
 });
 
 export type TaskPlan = v.InferOutput<typeof taskPlanSchema>;

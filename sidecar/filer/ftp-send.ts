@@ -103,7 +103,7 @@ async function replace(client: Client, part: string, path: string): Promise<void
   }
 }
 
-async function makeFolders(connection: FtpConnection, folder: string): Promise<void> {
+export async function makeFolders(connection: FtpConnection, folder: string): Promise<void> {
   if (await enters(connection, folder)) return;
   const names = folder.split("/").filter((name) => name !== "");
   for (const [index] of names.entries()) {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { listFtp } from "./ftp-list.ts";
 import { ftpPool } from "./ftp-pool.ts";
 import { receiveFtp } from "./ftp-receive.ts";
-import { GRACE_MILLISECONDS, sendFtp } from "./ftp-send.ts";
+import { GRACE_MILLISECONDS, makeFolders, sendFtp } from "./ftp-send.ts";
 import { parseFtpUrl, pathOn } from "./ftp-url.ts";
 import type { Storage, StorageSettings } from "./storage.ts";
 
@@ -29,6 +29,12 @@ export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Stor
       const target = parseFtpUrl(url);
       const use = { target, onMissing: "permanent", graceMilliseconds: GRACE_MILLISECONDS } as const;
       await pool.use(use, (connection) => sendFtp({ file, sizeBytes, target }, connection, uploads));
+    },
+    async makeFolder(url) {
+      const target = parseFtpUrl(url);
+      await pool.use({ target, onMissing: "permanent" }, (connection) =>
+        makeFolders(connection, pathOn(connection, target)),
+      );
     },
   };
 }

@@ -6,7 +6,7 @@ import type { FilerContext } from "./filer.ts";
 import { mustPlace, type Place, taskFolder } from "./mounts.ts";
 import { retry } from "./retry.ts";
 import { makeFolder, writeWhole } from "./staged-file.ts";
-import { type Receiver, type RetryPauses, StorageError, storageError } from "./storage.ts";
+import { type Listed, type Receiver, type RetryPauses, StorageError, storageError } from "./storage.ts";
 import { type Download, downloadOf } from "./transfer.ts";
 import { publicUrl } from "./url.ts";
 
@@ -71,12 +71,13 @@ async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void
   try {
     await downloadFile({ path: input.path, url: input.url }, stage);
   } catch (error) {
-    if (storageError(error).kind !== "not-found" || !/^(s3|ftps?):/i.test(input.url)) throw error;
+    if (storageError(error).kind !== "not-found" || /^https?:/i.test(input.url)) throw error;
     let files = 0;
     // One after the other: this download holds its place in the queue already.
     for await (const listed of (await stage.storageOf(input.url)).list(input.url)) {
-      await downloadFile(downloadOf(input, listed), stage);
       files += 1;
+      if (isItself(listed)) makeFolder(stage.place(input.path).local);
+      else await downloadFile(downloadOf(input, listed), stage);
     }
     if (files === 0) throw error;
   }
@@ -90,7 +91,7 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
     for await (const listed of storage.list(input.url)) {
       stage.signal.throwIfAborted();
       files += 1;
-      await add(input, stage, () => downloadFile(downloadOf(input, listed), stage));
+      if (!isItself(listed)) await add(input, stage, () => downloadFile(downloadOf(input, listed), stage));
     }
     if (files === 0) throw new StorageError("not-found", "there is nothing below it");
   } catch (error) {
@@ -98,6 +99,9 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
     throw cannotStage(input, error);
   }
 }
+
+/** The folder that is listed, which is known to be there although nothing may be below it. */
+const isItself = ({ path }: Listed): boolean => path === "";
 
 async function downloadFile({ path, url }: Download, stage: Stage): Promise<void> {
   const place = stage.place(path);

@@ -10,7 +10,7 @@ import type { FilerContext } from "./filer.ts";
 import { openInside } from "./inside.ts";
 import { taskFolder } from "./mounts.ts";
 import { retry } from "./retry.ts";
-import type { RetryPauses } from "./storage.ts";
+import type { RetryPauses, Storage } from "./storage.ts";
 import { searchOf, uploadUrl } from "./transfer.ts";
 import { filesAt, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
 import { publicUrl } from "./url.ts";
@@ -114,7 +114,7 @@ async function addFiles(output: PlanOutput, found: string, delivery: Delivery): 
       if (delivery.faults.length >= FAULTS_MAX) return;
       delivery.signal.throwIfAborted();
       await delivery.queue.onSizeLessThan(UPLOADS_WAITING_MAX);
-      const url = uploadUrl(output, found, file.path);
+      const url = uploadUrl(output, found, file.path, file.isFolder);
       delivery.queue
         .add(() => uploadFile(file, url, delivery))
         .catch((error: unknown) => {
@@ -137,10 +137,21 @@ const cannotUpload = (path: string, url: string, error: unknown): Error =>
 async function uploadFile(file: TaskFile, url: string, delivery: Delivery): Promise<void> {
   if (delivery.faults.length >= FAULTS_MAX) return;
   const storage = await delivery.storageOf(url);
+  if (file.isFolder) return await keepFolder(file, url, { storage, ...delivery });
   // Held open, so that what is sent is the very file that was looked at.
   await using open = await openInside(file.real);
   const { size } = await open.stat();
   const { signal, pauses } = delivery;
   await retry(() => storage.upload(`/proc/self/fd/${open.fd}`, size, url), { ...pauses, signal });
   delivery.uploaded({ path: file.path, url: publicUrl(url), sizeBytes: size });
+}
+
+async function keepFolder(
+  { path }: TaskFile,
+  url: string,
+  { storage, signal, pauses, note }: Delivery & { storage: Storage },
+): Promise<void> {
+  const { makeFolder } = storage;
+  if (makeFolder) await retry(() => makeFolder(url), { ...pauses, signal });
+  else note(`"${path}" is not uploaded: it is an empty folder, and "${publicUrl(url)}" can hold none`);
 }

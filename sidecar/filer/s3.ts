@@ -31,6 +31,11 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
       const { object, endpoint } = locate(url);
       await uploadObject({ file, sizeBytes, object, ...endpoint, ...context });
     },
+    async makeFolder(url) {
+      // An empty object with a slash at its end, as other tools make it too.
+      const { object, endpoint } = locate(`${url.replace(/\/+$/, "")}/`);
+      await uploadObject({ file: "/dev/null", sizeBytes: 0, object, ...endpoint, ...context });
+    },
   };
 }
 
@@ -50,8 +55,7 @@ async function* listFolder(
   do {
     const asked = token;
     const page = await retry(() => client.listPage({ bucket, key: prefix }, asked), { ...pauses, signal });
-    // The folder itself may be an object too.
-    yield* page.objects.map((listed) => below(prefix, listed)).filter(({ path }) => path !== "");
+    yield* page.objects.map((listed) => below(prefix, listed));
     if (page.next !== undefined && page.next === token) {
       throw new StorageError("permanent", "the server lists the same page again and again");
     }

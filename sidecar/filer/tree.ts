@@ -6,11 +6,12 @@ import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
 import type { PlanMount } from "../contract/plan.ts";
 import { followInside, type Inside } from "./inside.ts";
 
-/** A regular file. `path` is how the task names it, `real` where that leads once links are followed. */
+/** A regular file, or an empty folder. `path` is how the task names it, `real` where that leads once links are followed. */
 export interface TaskFile {
   path: string;
   real: Inside;
   sizeBytes: number;
+  isFolder: boolean;
 }
 
 export interface Tree {
@@ -26,7 +27,7 @@ const MISSING_CODES = new Set(["ENOENT", "ENOTDIR"]);
 export const isMissing = (error: unknown): boolean =>
   MISSING_CODES.has((error as NodeJS.ErrnoException).code ?? "");
 
-/** The file at a path, or all files below the folder there, in the order of their names. Throws as lstat if nothing is there. */
+/** The file at a path, or all files and empty folders below the folder there, by name. Throws as lstat if nothing is there. */
 export async function* filesAt(path: string, tree: Tree): AsyncIterable<TaskFile> {
   yield* walk(path, await followInside(path, tree.mounts, tree.folder), tree, []);
 }
@@ -40,13 +41,14 @@ async function* walk(
 ): AsyncIterable<TaskFile> {
   const status = await lstat(real.local);
   if (status.isFile()) {
-    yield { path, real, sizeBytes: status.size };
+    yield { path, real, sizeBytes: status.size, isFolder: false };
   } else if (!status.isDirectory()) {
     tree.skipped(path, "it is neither a file nor a folder");
   } else if (above.includes(real.path)) {
     tree.skipped(path, "it is a link to a folder that holds it");
   } else {
     const entries = await readdir(real.local, { withFileTypes: true });
+    if (entries.length === 0) yield { path, real, sizeBytes: 0, isFolder: true };
     entries.sort((one, other) => (one.name < other.name ? -1 : 1));
     const inner = { tree, above: [...above, real.path] };
     for (const entry of entries) yield* walkChild(entry, { path, real }, inner);

@@ -1,4 +1,5 @@
 // Record → TaskPlan: what the pod is asked to do.
+import { isFileUrl } from "../../sidecar/contract/file-url.ts";
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
 import {
   encodePlan,
@@ -32,6 +33,7 @@ export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings):
     logHeadBytes: settings.logHeadBytes,
     logTailBytes: settings.logTailBytes,
     ...(settings.strictOutputs ? { strictOutputs: true } : {}),
+    ...planFiles(task, settings),
   };
 }
 
@@ -58,6 +60,12 @@ export function encodeWithinBounds(plan: TaskPlan): string {
     "too-large",
     `Task is too large for a pod: ${encoded.length} bytes compressed, at most ${planSecretBytesMax}; put content into storage and give its url`,
   );
+}
+
+/** The claim is only waited for, and mounted, where a task names a file of it. */
+function planFiles({ inputs = [], outputs = [] }: Task, { files }: PodSettings): Pick<TaskPlan, "files"> {
+  if (!files || ![...inputs, ...outputs].some(({ url }) => url !== undefined && isFileUrl(url))) return {};
+  return { files: { root: files.root, bases: [...files.bases] } };
 }
 
 /** "If content is not empty, url must be ignored"; empty content without a url (or with an empty one) is an empty file. */
