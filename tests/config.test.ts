@@ -237,6 +237,11 @@ describe("reads", () => {
       expected: { pods: { files: { root: "/", bases: ["/"] } }, info: { storage: ["file:///"] } },
     },
     {
+      title: "how long transfers may take",
+      environment: { TESPOD_TRANSFER_SECONDS_MAX: "3600", TESPOD_UPLOAD_SECONDS_MAX: "86400" },
+      expected: { pods: { transferSecondsMax: { transfer: 3600, upload: 86_400 } } },
+    },
+    {
       title: "an identity for storage",
       environment: {
         TESPOD_WEB_IDENTITY_AUDIENCE: "sts.amazonaws.com",
@@ -294,6 +299,7 @@ describe("refuses", () => {
     { name: "TESPOD_DEFAULT_RAM_GB", value: "0", message: "0.001" },
     { name: "TESPOD_FILES_ROOT", value: "mnt", message: "Must be an absolute path" },
     { name: "TESPOD_FILES_BASES", value: "/mnt/../etc", message: 'without ".."' },
+    { name: "TESPOD_STAGING_SECONDS_MAX", value: "3000000", message: "2000000" },
     { name: "TESPOD_WEB_IDENTITY_SECONDS", value: "60", message: "600" },
     { name: "TESPOD_CALLBACK_URL", value: "tespod:8080", message: "Must begin with http:// or https://" },
     { name: "TESPOD_CALLBACK_URL", value: "http://", message: "Must be a URL" },

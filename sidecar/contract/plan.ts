@@ -65,6 +65,12 @@ export const taskPlanSchema = v.strictObject({
   logTailBytes: count,
   /** A declared output that is missing fails the task; otherwise it is noted. */
   strictOutputs: v.optional(v.boolean()),
+  /** The most that the work volume may hold; absent: what is free there. */
+  workBytesMax: v.optional(count),
+  /** Bounds of the operator's on one transfer, on all downloads and on all uploads; absent: none. */
+  secondsMax: v.optional(
+    v.strictObject({ transfer: v.optional(count), staging: v.optional(count), upload: v.optional(count) }),
+  ),
   /** Absent if the task names no file URL, or the operator shares no files. */
   files: v.optional(planFiles),
 });

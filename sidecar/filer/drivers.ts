@@ -77,6 +77,7 @@ function failingWell(
     },
     download: (url, receiver) => translate(driver.download(url, receiver)),
     upload: (file, sizeBytes, url) => translate(driver.upload(file, sizeBytes, url)),
+    ...(driver.sizeOf ? { sizeOf: driver.sizeOf } : {}),
     ...(driver.makeFolder
       ? { makeFolder: (url: string) => translate(driver.makeFolder?.(url) ?? Promise.resolve()) }
       : {}),

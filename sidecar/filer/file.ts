@@ -1,6 +1,6 @@
 // File storage: files and folders of a claim that the operator shares with tasks, below the folders that are named for it.
 import { randomUUID } from "node:crypto";
-import { realpath } from "node:fs/promises";
+import { lstat, realpath } from "node:fs/promises";
 import { listFiles } from "./file-list.ts";
 import { filePaths, pathOfFileUrl } from "./file-path.ts";
 import { receiveFile } from "./file-receive.ts";
@@ -23,6 +23,7 @@ export async function fileStorage(files: FilesSettings, signal: AbortSignal): Pr
       }
     },
     download: (url, receiver) => at(url, (path) => receiveFile(path, receiver, context)),
+    sizeOf: (url) => at(url, async (path) => (await lstat((await context.paths.follow(path)).local)).size),
     upload: (file, sizeBytes, url) => at(url, (path) => storeFile({ file, sizeBytes, path }, context)),
     makeFolder: (url) => at(url, (path) => keepFolder(path, context)),
   };

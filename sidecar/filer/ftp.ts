@@ -5,6 +5,7 @@ import { ftpPool } from "./ftp-pool.ts";
 import { receiveFtp } from "./ftp-receive.ts";
 import { GRACE_MILLISECONDS, makeFolders, sendFtp } from "./ftp-send.ts";
 import { parseFtpUrl, pathOn } from "./ftp-url.ts";
+import { versionOf } from "./ftp-version.ts";
 import type { Storage, StorageSettings } from "./storage.ts";
 
 export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Storage {
@@ -24,6 +25,12 @@ export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Stor
       return await pool.use({ target, onMissing: "not-found" }, (connection) =>
         receiveFtp(connection.client, pathOn(connection, target), receiver),
       );
+    },
+    async sizeOf(url) {
+      const target = parseFtpUrl(url);
+      return await pool.use({ target, onMissing: "not-found" }, async (connection) => {
+        return (await versionOf(connection.client, pathOn(connection, target))).sizeBytes;
+      });
     },
     async upload(file, sizeBytes, url) {
       const target = parseFtpUrl(url);

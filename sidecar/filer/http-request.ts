@@ -106,3 +106,9 @@ function target(text: string): { url: string; headers: Record<string, string> } 
   url.password = "";
   return { url: url.href, headers };
 }
+
+/** What a HEAD says of the size. */
+export function sizeIn(headers: Headers): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : Number(length);
+}

@@ -1,7 +1,7 @@
 // HTTP storage: GET of an input, PUT of an output, one file each.
 import { fileBody } from "./body.ts";
 import { checksumOf } from "./checksum.ts";
-import { sendHttp } from "./http-request.ts";
+import { sendHttp, sizeIn } from "./http-request.ts";
 import { pageInstead } from "./page-instead.ts";
 import { defaultPatience, whilePatient } from "./patience.ts";
 import { receive } from "./receive.ts";
@@ -25,6 +25,12 @@ export function httpStorage(settings: StorageSettings, signal: AbortSignal): Sto
         failure,
       };
       return await receive({ ...request, condition: "if-range", signal, patience }, receiver);
+    },
+    async sizeOf(url) {
+      // What is signed is signed for GET, and a link may be good for one request only.
+      if (url.includes("?")) return undefined;
+      const response = await sendHttp({ method: "HEAD", url, headers: {}, signal }, settings);
+      return response.status === 200 ? sizeIn(response.headers) : undefined;
     },
     async upload(file, sizeBytes, url) {
       const body = await fileBody(file, 0, sizeBytes);

@@ -5,10 +5,12 @@ import type { PlanOutput } from "../contract/plan.ts";
 import type { UploadedFile } from "../contract/report.ts";
 import { reasonOf } from "../reason.ts";
 import type { Report } from "../report/reporter.ts";
+import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
 import { openInside } from "./inside.ts";
 import { taskFolder } from "./mounts.ts";
+import { watchProgress } from "./progress.ts";
 import { retry } from "./retry.ts";
 import type { RetryPauses, Storage } from "./storage.ts";
 import { searchOf, uploadUrl } from "./transfer.ts";
@@ -29,6 +31,9 @@ interface Delivery {
   tree: Tree;
   storageOf: StorageOf;
   signal: AbortSignal;
+  /** Ends all other uploads, when time is up. */
+  stop: AbortController;
+  transferSecondsMax: number | undefined;
   pauses: RetryPauses | undefined;
   queue: PQueue;
   faults: Error[];
@@ -48,7 +53,20 @@ export async function uploadOutputs({
   storage,
   signal,
   report,
-}: FilerContext & { report: Report }): Promise<void> {
+  progressMilliseconds,
+}: FilerContext): Promise<void> {
+  const stop = new AbortController();
+  const limit = AbortSignal.any([signal, stop.signal]);
+  const done = { files: 0, bytes: 0 };
+  using _progress = watchProgress({
+    phase: "uploading",
+    done,
+    report,
+    firstMilliseconds: progressMilliseconds,
+  });
+  using _deadline = deadline(plan.secondsMax?.upload, (cause) =>
+    stop.abort(new Error("Cannot upload the outputs", { cause })),
+  );
   const { note, flushNotes } = boundedNotes(report);
   let batch: UploadedFile[] = [];
   const flush = (): void => {
@@ -61,23 +79,27 @@ export async function uploadOutputs({
       folder: await realpath(taskFolder(roots.work, plan)),
       skipped: (path, reason) => note(`"${path}" is not uploaded: ${reason}`),
     },
-    storageOf: openDrivers(storage, signal),
-    signal,
+    storageOf: openDrivers(storage, limit),
+    signal: limit,
+    stop,
+    transferSecondsMax: plan.secondsMax?.transfer,
     pauses: storage.retry,
     queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
     faults: [],
     missing: [],
     note,
     uploaded: (file) => {
+      done.files += 1;
+      done.bytes += file.sizeBytes;
       batch.push(file);
       if (batch.length >= REPORTED_FILES_MAX) flush();
     },
   };
-  for (const output of plan.outputs) await addOutput(output, delivery);
+  for (const output of plan.outputs) await addOutput(output, delivery).catch((error) => stop.abort(error));
   await delivery.queue.onIdle();
   flush();
   flushNotes();
-  signal.throwIfAborted();
+  limit.throwIfAborted();
   const [first] = delivery.faults;
   if (first) throw first;
   const [missing] = delivery.missing;
@@ -141,7 +163,10 @@ async function uploadFile(file: TaskFile, url: string, delivery: Delivery): Prom
   // Held open, so that what is sent is the very file that was looked at.
   await using open = await openInside(file.real);
   const { size } = await open.stat();
-  const { signal, pauses } = delivery;
+  const { signal, pauses, stop } = delivery;
+  using _deadline = deadline(delivery.transferSecondsMax, (cause) =>
+    stop.abort(cannotUpload(file.path, url, cause)),
+  );
   await retry(() => storage.upload(`/proc/self/fd/${open.fd}`, size, url), { ...pauses, signal });
   delivery.uploaded({ path: file.path, url: publicUrl(url), sizeBytes: size });
 }

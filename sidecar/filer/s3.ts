@@ -1,4 +1,6 @@
 // S3 storage: objects of one endpoint or many, each byte checked on its way where the server can.
+
+import { sizeIn } from "./http-request.ts";
 import { defaultPatience, type Patience } from "./patience.ts";
 import { type ReceiveRequest, receive } from "./receive.ts";
 import { retry } from "./retry.ts";
@@ -26,6 +28,10 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
     async download(url, receiver) {
       const { object, endpoint } = locate(url);
       return await receive(requestOf(endpoint, object, context), receiver);
+    },
+    async sizeOf(url) {
+      const { object, endpoint } = locate(url);
+      return sizeIn(await endpoint.client.look(object));
     },
     async upload(file, sizeBytes, url) {
       const { object, endpoint } = locate(url);

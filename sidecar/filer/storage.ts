@@ -37,6 +37,8 @@ export interface Storage {
   download(url: string, receiver: Receiver): Promise<number>;
   /** Stores the local file under `url`, replacing what is there. Nothing is visible before all of it is. Idempotent. */
   upload(file: string, sizeBytes: number, url: string): Promise<void>;
+  /** The file's size, told without its bytes; undefined if that would not do for any reason. Absent likewise. */
+  sizeOf?(url: string): Promise<number | undefined>;
   /** Keeps an empty folder, and is idempotent. Absent where storage knows no such thing. */
   makeFolder?(url: string): Promise<void>;
 }

@@ -4,14 +4,20 @@ import { defined } from "../defined.ts";
 import type { PodSettings, SharedFiles, WebIdentity } from "../pod/settings.ts";
 import { isObjectName } from "../tes/kubernetes-names.ts";
 import { isWithin, normalizePath } from "../tes/path.ts";
-import { integer, list, text } from "./values.ts";
+import { integer, list, optionalInteger, text } from "./values.ts";
 
 const objectName = v.optional(
   v.pipe(v.string(), v.check(isObjectName, "Must be the name of a Kubernetes object")),
 );
 const isPath = (value: string): boolean => value.startsWith("/") && !value.split("/").includes("..");
 
+/** Timers cannot be set for longer. */
+const seconds = optionalInteger(1, 2_000_000);
+
 export const storageVariables = {
+  TESPOD_TRANSFER_SECONDS_MAX: seconds,
+  TESPOD_STAGING_SECONDS_MAX: seconds,
+  TESPOD_UPLOAD_SECONDS_MAX: seconds,
   TESPOD_FILES_CLAIM: objectName,
   TESPOD_FILES_ROOT: v.optional(
     v.pipe(v.string(), v.check(isPath, 'Must be an absolute path without ".."'), v.transform(normalizePath)),
@@ -29,8 +35,19 @@ export const storageVariables = {
 const schema = v.object(storageVariables);
 type Variables = v.InferOutput<typeof schema>;
 
-export const storageSettings = (env: Variables): Pick<PodSettings, "files" | "webIdentity"> =>
-  defined({ files: files(env), webIdentity: webIdentity(env) });
+export const storageSettings = (
+  env: Variables,
+): Pick<PodSettings, "files" | "webIdentity" | "transferSecondsMax"> =>
+  defined({ files: files(env), webIdentity: webIdentity(env), transferSecondsMax: transferSecondsMax(env) });
+
+function transferSecondsMax(env: Variables): PodSettings["transferSecondsMax"] {
+  const bounds = defined<NonNullable<PodSettings["transferSecondsMax"]>>({
+    transfer: env.TESPOD_TRANSFER_SECONDS_MAX,
+    staging: env.TESPOD_STAGING_SECONDS_MAX,
+    upload: env.TESPOD_UPLOAD_SECONDS_MAX,
+  });
+  return Object.keys(bounds).length === 0 ? undefined : bounds;
+}
 
 const webIdentity = (env: Variables): WebIdentity | undefined =>
   env.TESPOD_WEB_IDENTITY_AUDIENCE === undefined

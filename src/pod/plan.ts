@@ -15,6 +15,7 @@ import type { TaskRecord } from "../tes/record.ts";
 import type { Executor, Input, Task } from "../tes/task.ts";
 import { planMounts } from "./mounts.ts";
 import { planSecretBytesMax, podName } from "./names.ts";
+import { mebibytesIn } from "./resources.ts";
 import type { PodSettings } from "./settings.ts";
 
 /** The plan of the record's current attempt. The record must hold the contents of its inputs. */
@@ -33,6 +34,8 @@ export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings):
     logHeadBytes: settings.logHeadBytes,
     logTailBytes: settings.logTailBytes,
     ...(settings.strictOutputs ? { strictOutputs: true } : {}),
+    ...(settings.transferSecondsMax ? { secondsMax: settings.transferSecondsMax } : {}),
+    ...workBytesMax(task, settings),
     ...planFiles(task, settings),
   };
 }
@@ -61,6 +64,15 @@ export function encodeWithinBounds(plan: TaskPlan): string {
     `Task is too large for a pod: ${encoded.length} bytes compressed, at most ${planSecretBytesMax}; put content into storage and give its url`,
   );
 }
+
+/** The kubelet would evict a pod that holds more, and say little of why. */
+const workBytesMax = (
+  { inputs = [], resources }: Task,
+  { work }: PodSettings,
+): Pick<TaskPlan, "workBytesMax"> =>
+  work.kind === "emptyDir" && resources?.disk_gb && inputs.length > 0
+    ? { workBytesMax: mebibytesIn(resources.disk_gb) * 1024 * 1024 }
+    : {};
 
 /** The claim is only waited for, and mounted, where a task names a file of it. */
 function planFiles({ inputs = [], outputs = [] }: Task, { files }: PodSettings): Pick<TaskPlan, "files"> {

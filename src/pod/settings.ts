@@ -45,6 +45,12 @@ export interface PodSettings {
   /** Absent: tasks cannot use file URLs. */
   readonly files?: SharedFiles;
   readonly webIdentity?: WebIdentity;
+  /** How long one transfer may take, all of staging, and all of uploading; absent: as long as the pod lives. */
+  readonly transferSecondsMax?: {
+    readonly transfer?: number;
+    readonly staging?: number;
+    readonly upload?: number;
+  };
   readonly staging: "init" | "supervisor";
   /** Names of Secrets whose keys become environment of stage-in and supervisor (AWS_ACCESS_KEY_ID, …). */
   readonly storageSecrets: readonly string[];
