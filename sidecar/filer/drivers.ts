@@ -4,7 +4,7 @@ import { claimOf } from "./s3-url.ts";
 import { type Storage, StorageError, type StorageSettings, storageError } from "./storage.ts";
 import { publicUrl, schemeOf } from "./url.ts";
 
-type OpenDriver = (settings: StorageSettings, signal: AbortSignal) => Promise<Storage>;
+type OpenDriver = (settings: StorageSettings, signal: AbortSignal, storageOf: StorageOf) => Promise<Storage>;
 
 const http: OpenDriver = async (settings, signal) =>
   (await import("./http.ts")).httpStorage(settings, signal);
@@ -17,6 +17,8 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
   https: http,
   ftp,
   ftps: ftp,
+  drs: async (settings, signal, storageOf) =>
+    (await import("./drs.ts")).drsStorage({ settings, signal, storageOf }),
 };
 
 /** Only where the operator shares a file system with tasks. */
@@ -36,17 +38,18 @@ export function openDrivers(settings: StorageSettings, signal: AbortSignal): Sto
     return claimOf(url, settings.s3Places) === undefined ? schemeOf(url) : "s3";
   };
   // Async, so that a fault in the settings is a rejection.
-  return async (url) => {
+  const storageOf: StorageOf = async (url) => {
     const scheme = schemeFor(url);
     const open = scheme === undefined ? undefined : known[scheme];
     if (scheme === undefined || !open) throw unsupported(url, Object.keys(known));
     let storage = opened.get(scheme);
     if (!storage) {
-      storage = open(settings, signal).then((driver) => failingWell(driver, settings, signal));
+      storage = open(settings, signal, storageOf).then((driver) => failingWell(driver, settings, signal));
       opened.set(scheme, storage);
     }
     return await storage;
   };
+  return storageOf;
 }
 
 /** Whoever needs more files of one folder is better served by an archive. */

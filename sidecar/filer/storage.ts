@@ -10,7 +10,10 @@ import { publicUrl } from "./url.ts";
  */
 export interface Listed {
   path: string;
+  /** 0 if storage does not tell. */
   sizeBytes: number;
+  /** Where it is, if that is not below the folder's own URL. */
+  url?: string | undefined;
 }
 
 /** A local file that is being downloaded. */

@@ -17,13 +17,13 @@ export const contentOf = ({ content, url }: PlanInput): string | undefined =>
   url === undefined ? (content ?? "") : content || undefined;
 
 /** What one listed file of a DIRECTORY input becomes. Refuses a name that would lead out of the input's own folder. */
-export function downloadOf(input: { path: string; url: string }, { path }: Listed): Download {
+export function downloadOf(input: { path: string; url: string }, { path, url }: Listed): Download {
   const names = path.replace(/\/$/, "").split("/");
   if (names.some((name) => name === "" || name === "." || name === ".." || name.includes("\0"))) {
     throw new StorageError("permanent", `"${path}" is no name that a file can have`);
   }
   const target = `/${[...segments(input.path), ...names].join("/")}`;
-  return { path: target, url: path.endsWith("/") ? undefined : joinUrl(input.url, path) };
+  return { path: target, url: path.endsWith("/") ? undefined : (url ?? joinUrl(input.url, path)) };
 }
 
 /** Where to look for an output's files: below `folder`, by `patterns` name for name; or just there, if there are none. */
