@@ -76,7 +76,7 @@ export async function startRawFaultProxy(
 
 type Listening = { port: number } & AsyncDisposable;
 
-async function listen(serve: (client: Socket, sockets: Set<Socket>) => void): Promise<Listening> {
+export async function listen(serve: (client: Socket, sockets: Set<Socket>) => void): Promise<Listening> {
   const sockets = new Set<Socket>();
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     track(client, sockets);
@@ -94,14 +94,14 @@ async function listen(serve: (client: Socket, sockets: Set<Socket>) => void): Pr
   };
 }
 
-function track(socket: Socket, sockets: Set<Socket>): void {
+export function track(socket: Socket, sockets: Set<Socket>): void {
   sockets.add(socket);
   // Resets are what this is about; the close that follows is what counts.
   socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
 }
 
 /** Two ends of one way: when one is gone, so is the other. */
-function join(client: Socket, server: Socket, sockets: Set<Socket>): void {
+export function join(client: Socket, server: Socket, sockets: Set<Socket>): void {
   track(server, sockets);
   client.on("close", () => server.destroy());
   server.on("close", () => client.destroySoon());
@@ -191,7 +191,7 @@ interface Flow {
 const SLOW_BYTES = 102;
 
 /** Passes a body on as far as the fault lets it. `end` is what a cut does that looks like an end. */
-function flow(
+export function flow(
   to: Socket,
   { bytes, fault, end, from }: { bytes: number; fault: Fault | undefined; end(): void; from: Socket },
 ): Flow {
