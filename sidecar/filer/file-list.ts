@@ -4,6 +4,7 @@ import { lstat, readdir } from "node:fs/promises";
 import { type FilePaths, openFound, pathOfHandle } from "./file-path.ts";
 import type { Inside } from "./inside.ts";
 import { type Listed, StorageError } from "./storage.ts";
+import { isMissing } from "./tree.ts";
 
 interface ListContext {
   paths: FilePaths;
@@ -68,7 +69,9 @@ async function followLink(
   const { mount, path, local } = folder.real;
   // The folder's path has no links left in it, so only the entry itself can be one.
   const real = { mount, path: `${path}/${name}`, local: `${local}/${name}` };
-  const status = await lstat(real.local);
+  const status = await lstat(real.local).catch((error: unknown) => {
+    throw isMissing(error) ? unfit(folder.path + name, "has a name that is not UTF-8, or went away") : error;
+  });
   if (!status.isSymbolicLink()) return { real, status };
   const followed = await paths.follow(real.path).catch(ifThere);
   if (!followed) throw unfit(folder.path + name, "is a link to nothing");

@@ -68,6 +68,7 @@ export async function uploadOutputs({
     stop.abort(new Error("Cannot upload the outputs", { cause })),
   );
   const { note, flushNotes } = boundedNotes(report);
+  const faults: Error[] = [];
   let batch: UploadedFile[] = [];
   const flush = (): void => {
     if (batch.length > 0) report({ type: "uploaded", outputs: batch });
@@ -78,6 +79,7 @@ export async function uploadOutputs({
       mounts: plan.mounts,
       folder: await realpath(taskFolder(roots.work, plan)),
       skipped: (path, reason) => note(`"${path}" is not uploaded: ${reason}`),
+      failed: (path, cause) => faults.push(new Error(`Cannot upload "${path}"`, { cause })),
     },
     storageOf: openDrivers(storage, limit),
     signal: limit,
@@ -85,7 +87,7 @@ export async function uploadOutputs({
     transferSecondsMax: plan.secondsMax?.transfer,
     pauses: storage.retry,
     queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
-    faults: [],
+    faults,
     missing: [],
     note,
     uploaded: (file) => {
@@ -100,7 +102,7 @@ export async function uploadOutputs({
   flush();
   flushNotes();
   limit.throwIfAborted();
-  const [first] = delivery.faults;
+  const [first] = faults;
   if (first) throw first;
   const [missing] = delivery.missing;
   if (plan.strictOutputs && missing !== undefined) throw new Error(`Output "${missing}" is missing`);

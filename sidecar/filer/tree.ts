@@ -19,6 +19,8 @@ export interface Tree {
   folder: string;
   /** Told of what is left out, and why: links that lead nowhere or outside, and what is neither file nor folder. */
   skipped(path: string, reason: string): void;
+  /** Told of what should not be left out, and has to be. */
+  failed(path: string, error: Error): void;
 }
 
 const OUTSIDE = "it leads outside the task's files";
@@ -70,7 +72,19 @@ async function* walkChild(
     tree.skipped(path, isMissing(error) ? "it is a link to nothing" : OUTSIDE);
     return;
   }
-  yield* walk(path, real, tree, above);
+  if (await isThere(path, real, tree)) yield* walk(path, real, tree, above);
+}
+
+/** What a folder lists and nobody finds has a name whose bytes are no UTF-8, which no text of ours can hold. */
+async function isThere(path: string, { local }: Inside, { failed }: Tree): Promise<boolean> {
+  try {
+    await lstat(local);
+    return true;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    failed(path, new Error("its name is not UTF-8, or it went away"));
+    return false;
+  }
 }
 
 const below = (folder: string, name: string): string => `${folder.replace(/\/+$/, "")}/${name}`;
@@ -98,6 +112,7 @@ async function exists(path: string, tree: Tree): Promise<boolean> {
     return true;
   } catch (error) {
     if (!isMissing(error)) tree.skipped(path, OUTSIDE);
+    else if (path.includes("\ufffd")) tree.failed(path, new Error("its name is not UTF-8"));
     return false;
   }
 }

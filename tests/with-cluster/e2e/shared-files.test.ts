@@ -1,6 +1,7 @@
-// Tasks whose inputs and outputs are files of a claim that the operator shares with them.
+// What the operator gives tasks of storage besides Secrets: a claim with files, a token, and bounds.
 import { describe, expect, test } from "bun:test";
 import type { Deployed } from "../../support/deploy.ts";
+import { connectS3 } from "../../support/s3.ts";
 import { cluster, service } from "../../support/service.ts";
 import { inClaim, shell, untilNothingIsLeft } from "./tasks.ts";
 
@@ -15,7 +16,11 @@ const settings = {
   TESPOD_FILES_CLAIM: "share",
   TESPOD_FILES_ROOT: "/mnt/share",
   TESPOD_FILES_BASES: "/mnt/share/data,/mnt/share/results",
+  TESPOD_WEB_IDENTITY_AUDIENCE: "storage.example.org",
+  TESPOD_WEB_IDENTITY_SERVICE_ACCOUNT: "storage-user",
 };
+
+const serviceAccount = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "storage-user" } };
 
 let opened: Promise<Deployed> | undefined;
 const open = (): Promise<Deployed> => {
@@ -25,7 +30,8 @@ const open = (): Promise<Deployed> => {
 
 async function make(): Promise<Deployed> {
   const deployed = await service({ namespace: "tespod-files-shared", settings });
-  await deployed.kubectl(["apply", "-f", "-"], { input: JSON.stringify(claim) });
+  for (const object of [claim, serviceAccount])
+    await deployed.kubectl(["apply", "-f", "-"], { input: JSON.stringify(object) });
   await inClaim(
     deployed,
     "share",
@@ -108,4 +114,48 @@ describe.skipIf(cluster === undefined)("shared files", () => {
     },
     180_000,
   );
+});
+
+describe.skipIf(cluster === undefined)("a token for storage", () => {
+  test("is the service account's, for its audience, and only our containers see it", async () => {
+    const deployed = await open();
+    const id = await deployed.tes.create({
+      inputs: [{ content: "x", path: "/in/x" }],
+      executors: [shell("sleep 600")],
+    });
+    await deployed.tes.wait(id, { until: (state) => state === "RUNNING" });
+    const run = (container: string, ...command: string[]) =>
+      deployed.kubectl(["exec", `tes-${id}-1`, "-c", container, "--", ...command]);
+    const token = await run("supervisor", "/opt/tespod/busybox", "cat", "/.tes/identity/token");
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    expect(claims).toMatchObject({
+      aud: ["storage.example.org"],
+      sub: "system:serviceaccount:tespod-files-shared:storage-user",
+    });
+    expect(await run("exec-0", "/.tes/bin/busybox", "ls", "-A", "/.tes")).toBe("bin\nstep\n");
+    const mounts = await run("exec-0", "/.tes/bin/busybox", "cat", "/proc/mounts");
+    expect(mounts).not.toMatch(/identity|serviceaccount/);
+    await deployed.tes.cancel(id);
+    await untilNothingIsLeft(deployed);
+  }, 180_000);
+});
+
+describe.skipIf(cluster === undefined)("inputs larger than the disk that a task asked for", () => {
+  test("are refused before they are downloaded, and not by an eviction", async () => {
+    if (cluster === undefined) throw new Error("There is no cluster");
+    const deployed = await open();
+    const s3 = connectS3(cluster.s3);
+    const bucket = await s3.bucket("files-room");
+    await s3.put(bucket, "large", "x".repeat(3 * 1024 * 1024));
+    const id = await deployed.tes.create({
+      inputs: [{ url: `s3://${bucket}/large`, path: "/in/large" }],
+      resources: { disk_gb: 0.001 },
+      executors: [shell("cat /in/large")],
+    });
+    const task = await deployed.tes.wait(id);
+    expect(task.state).toBe("SYSTEM_ERROR");
+    expect(task.logs?.[0]?.system_logs?.join("\n")).toContain(
+      "the inputs need 3145728 bytes or more, and the work volume has 2097152 bytes free",
+    );
+  }, 180_000);
 });
