@@ -78,6 +78,8 @@ async function store(
     sizeBytes === 0
       ? emptySource()
       : createReadStream(file, { end: sizeBytes - 1, highWaterMark: CHUNK_BYTES });
+  // A server that refuses at once ends the upload before the file is open, and by then it may be closed under its name.
+  source.on("error", () => undefined);
   // Without an error, which would end the control connection too; and that is still needed to tidy up.
   const stop = (): void => void source.destroy();
   signal.addEventListener("abort", stop, { once: true });

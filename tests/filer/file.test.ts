@@ -7,6 +7,7 @@ import {
   appendFileSync,
   chmodSync,
   chownSync,
+  constants,
   existsSync,
   linkSync,
   mkdirSync,
@@ -14,10 +15,10 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
-  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -25,6 +26,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { openDrivers, type StorageOf } from "../../sidecar/filer/drivers.ts";
+import { filePaths, openFolder, openFound } from "../../sidecar/filer/file-path.ts";
 import type { FilesSettings } from "../../sidecar/filer/storage.ts";
 import { joinUrl } from "../../sidecar/filer/url.ts";
 import { atEnd } from "../support/cleanups.ts";
@@ -175,31 +177,28 @@ describe("what lies outside the shared folders", () => {
     await expect(download(storage, "/mnt/share/private/file")).rejects.toMatchObject({ kind: "denied" });
   });
 
-  test("a folder that becomes a link while it is written to is not written through", async () => {
-    const { open, at } = makeHostile();
-    const storage = await open()("/");
-    let done = false;
-    // Whoever has the claim may do this at any time; nothing of it may make us write or read elsewhere.
-    const swapping = (async () => {
-      for (let turn = 0; !done; turn += 1) {
-        const spare = at(`data/spare-${turn}`);
-        renameSync(at("data/sub"), spare);
-        symlinkSync("/mnt/share/private", at("data/sub"));
-        await Bun.sleep(0);
-        unlinkSync(at("data/sub"));
-        renameSync(spare, at("data/sub"));
-        await Bun.sleep(0);
-      }
-    })();
-    for (let turn = 0; turn < 300; turn += 1) {
-      const receiver = makeReceiver();
-      await storage.upload(makeFile(5), 5, `/mnt/share/data/sub/${turn}`).catch(() => undefined);
-      await storage.download("/mnt/share/data/sub/secret", receiver).catch(() => undefined);
-      expect(readFileSync(receiver.file, "utf8")).toBe("");
-    }
-    done = true;
-    await swapping;
-    expect(readdirSync(at("private")).sort()).toEqual(["folder", "secret"]);
+  test("a folder that becomes a link after it was looked at is neither read nor written through", async () => {
+    const { at, ...files } = makeHostile();
+    const paths = filePaths(files);
+    writeFileSync(at("private/file"), secret);
+    const [file, folder] = [
+      await paths.follow("/mnt/share/data/sub/file"),
+      await paths.reach("/mnt/share/data/sub/new"),
+    ];
+    // Whoever has the claim may do this at any time.
+    renameSync(at("data/sub"), at("data/was"));
+    symlinkSync("../private", at("data/sub"));
+    const moved = { kind: "transient", message: "it was moved while it was opened" };
+    await expect(openFound(file.local, constants.O_RDONLY)).rejects.toMatchObject(moved);
+    const make = (): Promise<void> => Promise.reject(new Error("it was made all the same"));
+    await expect(openFolder(folder, make)).rejects.toMatchObject({ code: "ENOTDIR" });
+    mkdirSync(at("private/sub"));
+    rmSync(at("data/sub"));
+    mkdirSync(at("data/sub/sub"), { recursive: true });
+    const deeper = await paths.reach("/mnt/share/data/sub/sub/new");
+    rmSync(at("data/sub"), { recursive: true });
+    symlinkSync("../private", at("data/sub"));
+    await expect(openFolder(deeper, make)).rejects.toMatchObject(moved);
   });
 });
 
