@@ -3,14 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ENV_CALLBACK_URL, ENV_PLAN, ENV_REPORT_KEY } from "./contract/paths.ts";
 import { decodePlan, type TaskPlan } from "./contract/plan.ts";
-import type { ReportSource } from "./contract/report.ts";
 import { storageSettings } from "./filer/settings.ts";
 import type { StorageSettings } from "./filer/storage.ts";
 import { reasonOf } from "./reason.ts";
 import { leaveLines, takeLines } from "./report/handover.ts";
 import { createJournal, type Journal, type JournalLine } from "./report/journal.ts";
 import { createPoster, type Poster } from "./report/poster.ts";
-import { type Callback, postTarget, reportTo } from "./report/reporter.ts";
+import { type Callback, postTarget, type Report, reportTo } from "./report/reporter.ts";
 import { type Roots, rootsBelow } from "./roots.ts";
 
 const HELP = `Usage: tespod-sidecar COMMAND [OPTION]...
@@ -85,6 +84,12 @@ function readProgram(roots: Roots): Program {
 const readPlan = ({ encodedPlan, roots }: Program): TaskPlan =>
   decodePlan(encodedPlan || readFileSync(roots.planFile, "utf8"));
 
+/** What is secret of it is in our own environment, the rest is in the plan. */
+const storageFor = ({ files }: TaskPlan, { storage, roots }: Program): StorageSettings => ({
+  ...storage,
+  ...(files ? { files: { ...files, local: roots.files } } : {}),
+});
+
 function leaveTerminationMessage(roots: Roots, outcome: string, journal: Journal): void {
   try {
     writeFileSync(roots.terminationLog, JSON.stringify({ outcome, lastSequence: journal.lastSequence() }));
@@ -102,16 +107,13 @@ const posterTo = (program: Program, plan: TaskPlan): Poster | undefined =>
 
 /** Reports that this program failed by itself, and waits a little for the service to hear it. */
 async function fail(
-  source: ReportSource,
   program: Program,
-  plan: TaskPlan | undefined,
   error: unknown,
+  { journal, poster }: { journal: Journal; poster: Poster | undefined },
 ): Promise<number> {
   const outcome = program.signal.aborted ? "interrupted" : "system-error";
-  const journal = createJournal(source);
   const line = journal.write({ type: "finished", outcome, message: reasonOf(error) });
   leaveTerminationMessage(program.roots, outcome, journal);
-  const poster = plan && posterTo(program, plan);
   poster?.push(line);
   await poster?.settle(
     program.signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX,
@@ -121,34 +123,49 @@ async function fail(
 
 async function runStageIn(program: Program): Promise<number> {
   process.umask(0);
-  let plan: TaskPlan | undefined;
+  const journal = createJournal("stage-in");
+  let poster: Poster | undefined;
   try {
-    plan = readPlan(program);
+    const plan = readPlan(program);
+    poster = posterTo(program, plan);
+    const lines: JournalLine[] = [];
+    // What is told on the way the service hears at once; if it did not, the supervisor tells it again.
+    const report: Report = (event) => {
+      const line = journal.write(event);
+      lines.push(line);
+      poster?.push(line);
+    };
     const { stageIn } = await import("./stage-in/stage-in.ts");
-    const { roots, signal, storage } = program;
-    const staged = await stageIn({ plan, roots, signal, storage });
-    leaveLines([createJournal("stage-in").write({ type: "staged", ...staged })], roots);
+    const { roots, signal } = program;
+    const staged = await stageIn({ plan, roots, signal, report, storage: storageFor(plan, program) });
+    leaveLines([...lines, journal.write({ type: "staged", ...staged })], roots);
     return 0;
   } catch (error) {
-    return await fail("stage-in", program, plan, error);
+    return await fail(program, error, { journal, poster });
   }
 }
 
 async function runSupervisor(program: Program): Promise<number> {
   process.umask(0);
-  const { roots, signal, storage } = program;
+  const { roots, signal } = program;
   let plan: TaskPlan;
   try {
     plan = readPlan(program);
   } catch (error) {
-    return await fail("supervisor", program, undefined, error);
+    return await fail(program, error, { journal: createJournal("supervisor"), poster: undefined });
   }
   const journal = createJournal("supervisor");
   const poster = posterTo(program, plan);
   const earlier = handOver(program, plan, takeLines(roots));
   const report = reportTo(journal, poster);
   const { superviseTask } = await import("./supervisor/supervisor.ts");
-  const ending = await superviseTask({ plan, roots, report, signal, storage });
+  const ending = await superviseTask({
+    plan,
+    roots,
+    report,
+    signal,
+    storage: storageFor(plan, program),
+  });
   report({ type: "finished", ...ending });
   leaveTerminationMessage(roots, ending.outcome, journal);
   const patience = signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX;

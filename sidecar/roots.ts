@@ -1,10 +1,11 @@
 // Roots: where the folders that the contract names really are. Tests move them below a scratch folder.
-import { BIN, IMAGE_BIN, PLAN_FILE, ROOT, STEPS, WORK } from "./contract/paths.ts";
+import { BIN, FILES, IMAGE_BIN, PLAN_FILE, ROOT, STEPS, WORK } from "./contract/paths.ts";
 
 export interface Roots {
   bin: string;
   steps: string;
   work: string;
+  files: string;
   planFile: string;
   imageBin: string;
   /** Where Kubernetes reads what a container says at its end (the default terminationMessagePath). */
@@ -18,6 +19,7 @@ export function rootsBelow(root: string = ROOT): Roots {
     bin: below(BIN),
     steps: below(STEPS),
     work: below(WORK),
+    files: below(FILES),
     planFile: below(PLAN_FILE),
     imageBin: IMAGE_BIN,
     terminationLog: "/dev/termination-log",

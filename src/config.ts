@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import type { ServiceInfo } from "./api/service-info.ts";
 import { defaultAboveMaximum, resourceSettings, resourceVariables } from "./config/resources.ts";
+import { fileLocations, storageFault, storageSettings, storageVariables } from "./config/storage.ts";
 import { integer, list, origins, text, url, webUrl } from "./config/values.ts";
 import { defined } from "./defined.ts";
 import type { PodSettings, WorkVolume } from "./pod/settings.ts";
@@ -59,6 +60,7 @@ const environmentSchema = v.object({
   TESPOD_STORAGE_SECRETS: list,
   TESPOD_REPORT_KEY_SECRET: v.optional(text, "tespod-report-key"),
   TESPOD_IMAGE_PULL_SECRETS: list,
+  ...storageVariables,
   ...resourceVariables,
   TESPOD_LOG_HEAD_BYTES: integer(0, 1_048_576, 2048),
   TESPOD_LOG_TAIL_BYTES: integer(0, 1_048_576, 8192),
@@ -98,7 +100,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     });
     throw new ConfigError(`Cannot start: ${faults.join("; ")}`);
   }
-  const fault = defaultAboveMaximum(result.output);
+  const fault = defaultAboveMaximum(result.output) ?? storageFault(result.output);
   if (fault !== undefined) throw new ConfigError(`Cannot start: ${fault}`);
   return toConfig(result.output);
 }
@@ -136,7 +138,7 @@ function toConfig(env: Environment): Config {
       contactUrl: env.TESPOD_INFO_CONTACT_URL,
       documentationUrl: env.TESPOD_INFO_DOCUMENTATION_URL,
       environment: env.TESPOD_INFO_ENVIRONMENT,
-      storage: env.TESPOD_INFO_STORAGE,
+      storage: [...env.TESPOD_INFO_STORAGE, ...fileLocations(env)],
     }),
   });
 }
@@ -151,6 +153,7 @@ const podSettings = (env: Environment): PodSettings =>
     storageSecrets: env.TESPOD_STORAGE_SECRETS,
     reportKeySecret: env.TESPOD_REPORT_KEY_SECRET,
     imagePullSecrets: env.TESPOD_IMAGE_PULL_SECRETS,
+    ...storageSettings(env),
     ...resourceSettings(env),
     logHeadBytes: env.TESPOD_LOG_HEAD_BYTES,
     logTailBytes: env.TESPOD_LOG_TAIL_BYTES,

@@ -218,6 +218,47 @@ describe("reads", () => {
       expected: { pods: { work: { kind: "claim", claim: "shared" } } },
     },
     {
+      title: "files that tasks share, which service-info names beside other storage",
+      environment: {
+        TESPOD_FILES_CLAIM: "share",
+        TESPOD_FILES_ROOT: "/mnt/share/",
+        TESPOD_FILES_BASES: "/mnt/share/data//, /mnt/share/a b",
+        TESPOD_INFO_STORAGE: "s3://a",
+      },
+      expected: {
+        pods: {
+          files: { claim: "share", root: "/mnt/share", bases: ["/mnt/share/data", "/mnt/share/a b"] },
+        },
+        info: { storage: ["s3://a", "file:///mnt/share/data", "file:///mnt/share/a%20b"] },
+      },
+    },
+    {
+      title: "all of a claim as such files",
+      environment: { TESPOD_FILES_CLAIM: "share", TESPOD_FILES_ROOT: "/" },
+      expected: { pods: { files: { root: "/", bases: ["/"] } }, info: { storage: ["file:///"] } },
+    },
+    {
+      title: "how long transfers may take",
+      environment: { TESPOD_TRANSFER_SECONDS_MAX: "3600", TESPOD_UPLOAD_SECONDS_MAX: "86400" },
+      expected: { pods: { transferSecondsMax: { transfer: 3600, upload: 86_400 } } },
+    },
+    {
+      title: "an identity for storage",
+      environment: {
+        TESPOD_WEB_IDENTITY_AUDIENCE: "sts.amazonaws.com",
+        TESPOD_WEB_IDENTITY_SERVICE_ACCOUNT: "storage",
+      },
+      expected: {
+        pods: {
+          webIdentity: {
+            audience: "sts.amazonaws.com",
+            expirationSeconds: 3600,
+            serviceAccount: "storage",
+          },
+        },
+      },
+    },
+    {
       title: "what service-info says",
       environment: {
         TESPOD_INFO_ID: "org.example.tes",
@@ -257,6 +298,10 @@ describe("refuses", () => {
     { name: "TESPOD_LOG_TAIL_BYTES", value: "1e3", message: "Must be an integer" },
     { name: "TESPOD_DEFAULT_RAM_GB", value: "2Gi", message: "Must be a number" },
     { name: "TESPOD_DEFAULT_RAM_GB", value: "0", message: "0.001" },
+    { name: "TESPOD_FILES_ROOT", value: "mnt", message: "Must be an absolute path" },
+    { name: "TESPOD_FILES_BASES", value: "/mnt/../etc", message: 'without ".."' },
+    { name: "TESPOD_STAGING_SECONDS_MAX", value: "3000000", message: "2000000" },
+    { name: "TESPOD_WEB_IDENTITY_SECONDS", value: "60", message: "600" },
     { name: "TESPOD_CALLBACK_URL", value: "tespod:8080", message: "Must begin with http:// or https://" },
     { name: "TESPOD_CALLBACK_URL", value: "http://", message: "Must be a URL" },
     { name: "TESPOD_INSTANCE", value: "Upper", message: "Must be a DNS label" },
@@ -311,6 +356,19 @@ describe("refuses", () => {
     expect(messageOf({ ...least, TESPOD_WORK_VOLUME: "claim" })).toBe(
       'Cannot start: TESPOD_WORK_CLAIM is required with TESPOD_WORK_VOLUME="claim"',
     );
+  });
+
+  test.each<{ files: Record<string, string>; message: string }>([
+    { files: { CLAIM: "share" }, message: "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required" },
+    { files: { ROOT: "/mnt" }, message: "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required" },
+    { files: { BASES: "/mnt" }, message: "are required with TESPOD_FILES_BASES" },
+    {
+      files: { CLAIM: "share", ROOT: "/mnt", BASES: "/mnt/a,/mnt2" },
+      message: 'TESPOD_FILES_BASES="/mnt/a,/mnt2": "/mnt2" must be in TESPOD_FILES_ROOT="/mnt"',
+    },
+  ])("shared files that are only half named: $files", ({ files, message }) => {
+    const named = Object.entries(files).map(([name, value]) => [`TESPOD_FILES_${name}`, value]);
+    expect(messageOf({ ...least, ...Object.fromEntries(named) })).toContain(message);
   });
 
   test("every fault at once", () => {

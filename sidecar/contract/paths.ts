@@ -9,6 +9,11 @@ export const STEPS = `${ROOT}/steps`;
 export const STEP = `${ROOT}/step`;
 /** The work volume (stage-in, supervisor). */
 export const WORK = `${ROOT}/work`;
+/** The claim whose folders tasks may name by file URLs (stage-in and supervisor, if the task names one). */
+export const FILES = `${ROOT}/files`;
+/** The token that stage-in and supervisor may change for keys of storage, if the operator wants one. */
+export const IDENTITY = `${ROOT}/identity`;
+export const IDENTITY_TOKEN = "token";
 /** Where a plan that is too large for the pod object is mounted from a Secret: the encoded plan. */
 export const PLAN_FILE = `${ROOT}/plan/plan`;
 

@@ -42,6 +42,12 @@ const planMount = v.strictObject({
   file: v.boolean(),
 });
 
+/** What file URLs mean: paths below `root`, where FILES is mounted, of which those in `bases` may be used. */
+const planFiles = v.strictObject({
+  root: absolutePath,
+  bases: v.pipe(v.array(absolutePath), v.minLength(1)),
+});
+
 export const taskPlanSchema = v.strictObject({
   version: v.literal(1),
   task: v.string(),
@@ -61,6 +67,14 @@ export const taskPlanSchema = v.strictObject({
   logTailBytes: count,
   /** A declared output that is missing fails the task; otherwise it is noted. */
   strictOutputs: v.optional(v.boolean()),
+  /** The most that the work volume may hold; absent: what is free there. */
+  workBytesMax: v.optional(count),
+  /** Bounds of the operator's on one transfer, on all downloads and on all uploads; absent: none. */
+  secondsMax: v.optional(
+    v.strictObject({ transfer: v.optional(count), staging: v.optional(count), upload: v.optional(count) }),
+  ),
+  /** Absent if the task names no file URL, or the operator shares no files. */
+  files: v.optional(planFiles),
 });
 
 export type TaskPlan = v.InferOutput<typeof taskPlanSchema>;

@@ -18,6 +18,15 @@ export type Outcome = v.InferOutput<typeof outcome>;
 const event = v.variant("type", [
   /** A line for the task's system_logs: one clear fact. */
   v.strictObject({ type: v.literal("note"), message: v.string() }),
+  /** How far a long staging or upload has come; `total` if it is known. */
+  v.strictObject({
+    type: v.literal("progress"),
+    phase: v.picklist(["staging", "uploading"]),
+    files: count,
+    bytes: count,
+    seconds: count,
+    total: v.optional(v.strictObject({ files: count, bytes: count })),
+  }),
   /** All inputs are in place. `folders`: paths of those that were declared FILE and are folders in storage. */
   v.strictObject({
     type: v.literal("staged"),

@@ -1,9 +1,10 @@
 // Drivers: which storage serves which URL scheme. A driver is loaded when the first URL of its scheme is met.
+import { isFileUrl } from "../contract/file-url.ts";
 import { claimOf } from "./s3-url.ts";
 import { type Storage, StorageError, type StorageSettings, storageError } from "./storage.ts";
 import { publicUrl, schemeOf } from "./url.ts";
 
-type OpenDriver = (settings: StorageSettings, signal: AbortSignal) => Promise<Storage>;
+type OpenDriver = (settings: StorageSettings, signal: AbortSignal, storageOf: StorageOf) => Promise<Storage>;
 
 const http: OpenDriver = async (settings, signal) =>
   (await import("./http.ts")).httpStorage(settings, signal);
@@ -16,6 +17,14 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
   https: http,
   ftp,
   ftps: ftp,
+  drs: async (settings, signal, storageOf) =>
+    (await import("./drs.ts")).drsStorage({ settings, signal, storageOf }),
+};
+
+/** Only where the operator shares a file system with tasks. */
+const file: OpenDriver = async ({ files }, signal) => {
+  if (!files) throw new TypeError("There is no claim for files");
+  return await (await import("./file.ts")).fileStorage(files, signal);
 };
 
 export type StorageOf = (url: string) => Promise<Storage>;
@@ -23,20 +32,24 @@ export type StorageOf = (url: string) => Promise<Storage>;
 /** Gives each URL its storage, one for all URLs of a scheme. An unknown scheme is a permanent StorageError. */
 export function openDrivers(settings: StorageSettings, signal: AbortSignal): StorageOf {
   const opened = new Map<string, Promise<Storage>>();
-  const schemeFor = (url: string): string | undefined =>
-    claimOf(url, settings.s3Places) === undefined ? schemeOf(url) : "s3";
+  const known = settings.files ? { ...drivers, file } : drivers;
+  const schemeFor = (url: string): string | undefined => {
+    if (settings.files && isFileUrl(url)) return "file";
+    return claimOf(url, settings.s3Places) === undefined ? schemeOf(url) : "s3";
+  };
   // Async, so that a fault in the settings is a rejection.
-  return async (url) => {
+  const storageOf: StorageOf = async (url) => {
     const scheme = schemeFor(url);
-    const open = scheme === undefined ? undefined : drivers[scheme];
-    if (scheme === undefined || !open) throw unsupported(url);
+    const open = scheme === undefined ? undefined : known[scheme];
+    if (scheme === undefined || !open) throw unsupported(url, Object.keys(known));
     let storage = opened.get(scheme);
     if (!storage) {
-      storage = open(settings, signal).then((driver) => failingWell(driver, settings, signal));
+      storage = open(settings, signal, storageOf).then((driver) => failingWell(driver, settings, signal));
       opened.set(scheme, storage);
     }
     return await storage;
   };
+  return storageOf;
 }
 
 /** Whoever needs more files of one folder is better served by an archive. */
@@ -67,15 +80,18 @@ function failingWell(
     },
     download: (url, receiver) => translate(driver.download(url, receiver)),
     upload: (file, sizeBytes, url) => translate(driver.upload(file, sizeBytes, url)),
+    ...(driver.sizeOf ? { sizeOf: driver.sizeOf } : {}),
+    ...(driver.makeFolder
+      ? { makeFolder: (url: string) => translate(driver.makeFolder?.(url) ?? Promise.resolve()) }
+      : {}),
   };
 }
 
-const unsupported = (url: string): StorageError => {
-  const known = Object.keys(drivers).join(", ");
+const unsupported = (url: string, known: readonly string[]): StorageError => {
   const scheme = schemeOf(url);
   const what = scheme === undefined ? "a URL without a scheme" : `the scheme ${scheme}`;
   return new StorageError(
     "permanent",
-    `Cannot use "${publicUrl(url)}": ${what} is not supported (${known} are)`,
+    `Cannot use "${publicUrl(url)}": ${what} is not supported (${known.join(", ")} are)`,
   );
 };

@@ -13,6 +13,9 @@ export interface FilerContext {
   roots: Roots;
   storage: StorageSettings;
   signal: AbortSignal;
+  report: Report;
+  /** Until the first line of progress; progress.ts has the usual. */
+  progressMilliseconds?: number;
 }
 
 /** What staging brought, for the "staged" event. */
@@ -53,7 +56,7 @@ export async function stageInputs(context: FilerContext): Promise<Staged> {
 const isFromUrl = (input: PlanInput): input is UrlInput => contentOf(input) === undefined;
 
 /** As outputs.ts, which is loaded only when there is something to upload. */
-export async function uploadOutputs(context: FilerContext & { report: Report }): Promise<void> {
+export async function uploadOutputs(context: FilerContext): Promise<void> {
   if (context.plan.outputs.length === 0) return;
   const outputs = await import("./outputs.ts");
   await outputs.uploadOutputs(context);

@@ -8,6 +8,8 @@ export interface FtpLogin {
   password: string;
   /** Whether a server without TLS is refused. */
   requireTls: boolean;
+  /** How long the server may say and send nothing. */
+  silenceMilliseconds: number | undefined;
 }
 
 export interface FtpConnection {
@@ -16,7 +18,6 @@ export interface FtpConnection {
   home: string;
 }
 
-/** How long a server may say and send nothing. */
 const SILENCE_MILLISECONDS_MAX = 30_000;
 /** A folder with more in its listing is refused: some 400,000 names. */
 const LISTING_BYTES_MAX = 40 * 1024 * 1024;
@@ -29,7 +30,7 @@ export async function connectFtp(
   signal: AbortSignal,
 ): Promise<FtpConnection> {
   signal.throwIfAborted();
-  const client = new Client(SILENCE_MILLISECONDS_MAX, {
+  const client = new Client(login.silenceMilliseconds ?? SILENCE_MILLISECONDS_MAX, {
     allowSeparateTransferHost: false,
     maxListingBytes: LISTING_BYTES_MAX,
   });

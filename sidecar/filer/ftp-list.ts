@@ -43,7 +43,7 @@ function mustBeApart(found: Found | undefined, { path, above }: Folder): asserts
 }
 
 function listedOf({ files, folders }: Found, path: string): Listed[] {
-  if (files.length === 0 && folders.length === 0) return path === "" ? [] : [{ path, sizeBytes: 0 }];
+  if (files.length === 0 && folders.length === 0) return [{ path, sizeBytes: 0 }];
   return files.map(({ name, size }) => ({ path: path + name, sizeBytes: size }));
 }
 

@@ -30,6 +30,7 @@ export function ftpPool(settings: StorageSettings, signal: AbortSignal): FtpPool
   const loginTo = (target: FtpTarget) => ({
     ...loginOf(target, settings),
     requireTls: settings.ftp?.requireTls ?? false,
+    silenceMilliseconds: settings.patience?.stallMilliseconds,
   });
   return {
     async use({ target, onMissing, graceMilliseconds = 0 }, work) {

@@ -78,6 +78,8 @@ async function store(
     sizeBytes === 0
       ? emptySource()
       : createReadStream(file, { end: sizeBytes - 1, highWaterMark: CHUNK_BYTES });
+  // A server that refuses at once ends the upload before the file is open, and by then it may be closed under its name.
+  source.on("error", () => undefined);
   // Without an error, which would end the control connection too; and that is still needed to tidy up.
   const stop = (): void => void source.destroy();
   signal.addEventListener("abort", stop, { once: true });
@@ -103,7 +105,7 @@ async function replace(client: Client, part: string, path: string): Promise<void
   }
 }
 
-async function makeFolders(connection: FtpConnection, folder: string): Promise<void> {
+export async function makeFolders(connection: FtpConnection, folder: string): Promise<void> {
   if (await enters(connection, folder)) return;
   const names = folder.split("/").filter((name) => name !== "");
   for (const [index] of names.entries()) {

@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import { listFtp } from "./ftp-list.ts";
 import { ftpPool } from "./ftp-pool.ts";
 import { receiveFtp } from "./ftp-receive.ts";
-import { GRACE_MILLISECONDS, sendFtp } from "./ftp-send.ts";
+import { GRACE_MILLISECONDS, makeFolders, sendFtp } from "./ftp-send.ts";
 import { parseFtpUrl, pathOn } from "./ftp-url.ts";
+import { versionOf } from "./ftp-version.ts";
 import type { Storage, StorageSettings } from "./storage.ts";
 
 export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Storage {
@@ -25,10 +26,22 @@ export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Stor
         receiveFtp(connection.client, pathOn(connection, target), receiver),
       );
     },
+    async sizeOf(url) {
+      const target = parseFtpUrl(url);
+      return await pool.use({ target, onMissing: "not-found" }, async (connection) => {
+        return (await versionOf(connection.client, pathOn(connection, target))).sizeBytes;
+      });
+    },
     async upload(file, sizeBytes, url) {
       const target = parseFtpUrl(url);
       const use = { target, onMissing: "permanent", graceMilliseconds: GRACE_MILLISECONDS } as const;
       await pool.use(use, (connection) => sendFtp({ file, sizeBytes, target }, connection, uploads));
+    },
+    async makeFolder(url) {
+      const target = parseFtpUrl(url);
+      await pool.use({ target, onMissing: "permanent" }, (connection) =>
+        makeFolders(connection, pathOn(connection, target)),
+      );
     },
   };
 }

@@ -8,6 +8,8 @@ export interface HttpRequest {
   method: "GET" | "HEAD" | "PUT";
   url: string;
   headers: Record<string, string>;
+  /** What is for the URL's own server only. */
+  own?: Record<string, string>;
   body?: Blob;
   signal: AbortSignal;
 }
@@ -17,7 +19,12 @@ type HostSettings = Pick<StorageSettings, "webHosts" | "loginOn">;
 /** The last answer. What authorises the request goes to nobody but the host that it is for. */
 export async function sendHttp(request: HttpRequest, settings: HostSettings): Promise<Response> {
   const first = target(request.url);
-  let hop: Hop = { ...first, origin: new URL(first.url).origin, wasSecure: false };
+  let hop: Hop = {
+    url: first.url,
+    headers: { ...first.headers, ...request.own },
+    origin: new URL(first.url).origin,
+    wasSecure: false,
+  };
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
     const response = await sendOnce(request, hop, settings);
     const next = redirectOf(response, hop.url);
@@ -105,4 +112,10 @@ function target(text: string): { url: string; headers: Record<string, string> } 
   url.username = "";
   url.password = "";
   return { url: url.href, headers };
+}
+
+/** What a HEAD says of the size. */
+export function sizeIn(headers: Headers): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : Number(length);
 }

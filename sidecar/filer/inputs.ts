@@ -1,18 +1,32 @@
 // Inputs: brings what a task declares as its inputs into the work volume.
 import PQueue from "p-queue";
 import type { PlanInput } from "../contract/plan.ts";
+import { unlessAborted } from "../within.ts";
+import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
 import { mustPlace, type Place, taskFolder } from "./mounts.ts";
+import { type Progress, watchProgress } from "./progress.ts";
+import { readAhead } from "./read-ahead.ts";
 import { retry } from "./retry.ts";
+import { type Room, roomFor } from "./room.ts";
+import { sizesOf } from "./sizes.ts";
 import { makeFolder, writeWhole } from "./staged-file.ts";
-import { type Receiver, type RetryPauses, StorageError, storageError } from "./storage.ts";
+import {
+  type Listed,
+  type Receiver,
+  type RetryPauses,
+  type Storage,
+  StorageError,
+  storageError,
+} from "./storage.ts";
 import { type Download, downloadOf } from "./transfer.ts";
 import { publicUrl } from "./url.ts";
 
 const DOWNLOADS_AT_ONCE = 8;
-/** Listings are read no further ahead than this. */
 const DOWNLOADS_WAITING_MAX = 64;
+/** Listings are read so far ahead, so that what does not fit is known early. */
+const LISTED_AHEAD_MAX = 10_000;
 
 export type UrlInput = PlanInput & { url: string };
 
@@ -24,7 +38,10 @@ interface Stage {
   /** Ends all other downloads: one missing input fails the task. */
   stop: AbortController;
   queue: PQueue;
+  room: Room;
   done: Downloaded;
+  progress: Progress;
+  transferSecondsMax: number | undefined;
 }
 
 interface Downloaded {
@@ -37,11 +54,16 @@ interface Downloaded {
 /** Downloads the inputs, some at a time, and tells how much it was. Throws the first failure, by then all others are ended. */
 export async function downloadInputs(
   inputs: readonly UrlInput[],
-  { plan, roots, storage, signal }: FilerContext,
+  { plan, roots, storage, signal, report, progressMilliseconds }: FilerContext,
 ): Promise<Downloaded> {
   const stop = new AbortController();
   const limit = AbortSignal.any([signal, stop.signal]);
   const folder = taskFolder(roots.work, plan);
+  const done: Downloaded = { files: 0, bytes: 0, folders: [] };
+  using progress = watchProgress({ phase: "staging", done, report, firstMilliseconds: progressMilliseconds });
+  using _deadline = deadline(plan.secondsMax?.staging, (cause) =>
+    stop.abort(new Error("Cannot stage the inputs", { cause })),
+  );
   const stage: Stage = {
     place: (path) => mustPlace(path, plan.mounts, folder),
     storageOf: openDrivers(storage, limit),
@@ -49,12 +71,35 @@ export async function downloadInputs(
     pauses: storage.retry,
     stop,
     queue: new PQueue({ concurrency: DOWNLOADS_AT_ONCE }),
-    done: { files: 0, bytes: 0, folders: [] },
+    room: roomFor(plan, roots),
+    done,
+    progress,
+    transferSecondsMax: plan.secondsMax?.transfer,
   };
+  await lookAhead(inputs, stage);
   for (const input of inputs) await addInput(input, stage).catch((error) => stop.abort(error));
   await stage.queue.onIdle();
   limit.throwIfAborted();
   return stage.done;
+}
+
+/** Asks for the sizes of single files, so that what does not fit is known before anything is downloaded. */
+async function lookAhead(inputs: readonly UrlInput[], stage: Stage): Promise<void> {
+  const files = inputs.filter(({ type }) => type === "FILE");
+  const urls = files.map(({ url }) => url);
+  const sizes = await unlessAborted(stage.signal, sizesOf(urls, stage.storageOf)).catch(() => []);
+  for (const [index, input] of files.entries()) takeRoom(input, sizes[index] ?? 0, stage);
+  const known = sizes.flatMap((size) => size ?? []);
+  if (known.length < inputs.length) return;
+  stage.progress.total = { files: known.length, bytes: known.reduce((sum, size) => sum + size, 0) };
+}
+
+function takeRoom(input: UrlInput, bytes: number, { room, stop }: Stage): void {
+  try {
+    room.take(input.url, bytes);
+  } catch (error) {
+    stop.abort(cannotStage(input, error));
+  }
 }
 
 async function addInput(input: UrlInput, stage: Stage): Promise<void> {
@@ -70,7 +115,7 @@ async function add(input: UrlInput, stage: Stage, download: () => Promise<void>)
     .catch((error: unknown) => stage.stop.abort(stage.signal.aborted ? error : cannotStage(input, error)));
 }
 
-const cannotStage = ({ url, path }: UrlInput, error: unknown): Error =>
+const cannotStage = ({ url, path }: { url: string; path: string }, error: unknown): Error =>
   new Error(`Cannot stage "${publicUrl(url)}" as "${path}"`, { cause: error });
 
 /** Clients declare a folder as FILE when they do not know better; what is in storage decides. */
@@ -78,12 +123,15 @@ async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void
   try {
     await downloadFile({ path: input.path, url: input.url }, stage);
   } catch (error) {
-    if (storageError(error).kind !== "not-found" || !/^(s3|ftps?):/i.test(input.url)) throw error;
+    if (storageError(error).kind !== "not-found" || /^https?:/i.test(input.url)) throw error;
     let files = 0;
     // One after the other: this download holds its place in the queue already.
     for await (const listed of (await stage.storageOf(input.url)).list(input.url)) {
-      await downloadFile(downloadOf(input, listed), stage);
       files += 1;
+      takeRoom(input, listed.sizeBytes, stage);
+      stage.signal.throwIfAborted();
+      if (isItself(listed)) makeFolder(stage.place(input.path).local);
+      else await downloadFile(downloadOf(input, listed), stage);
     }
     if (files === 0) throw error;
     stage.done.folders.push(input.path);
@@ -95,10 +143,11 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
     const storage = await stage.storageOf(input.url);
     let files = 0;
     makeFolder(stage.place(input.path).local);
-    for await (const listed of storage.list(input.url)) {
+    const see = ({ sizeBytes }: Listed): void => takeRoom(input, sizeBytes, stage);
+    for await (const listed of readAhead(storage.list(input.url), LISTED_AHEAD_MAX, see)) {
       stage.signal.throwIfAborted();
       files += 1;
-      await add(input, stage, () => downloadFile(downloadOf(input, listed), stage));
+      if (!isItself(listed)) await add(input, stage, () => downloadFile(downloadOf(input, listed), stage));
     }
     if (files === 0) throw new StorageError("not-found", "there is nothing below it");
   } catch (error) {
@@ -107,14 +156,32 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
   }
 }
 
+/** The folder that is listed, which is known to be there although nothing may be below it. */
+const isItself = ({ path }: Listed): boolean => path === "";
+
 async function downloadFile({ path, url }: Download, stage: Stage): Promise<void> {
   const place = stage.place(path);
   if (url === undefined) return makeFolder(place.local);
   const storage = await stage.storageOf(url);
   const bytes = await writeWhole(place, (file) => {
-    const receiver: Receiver = { file };
-    return retry(() => storage.download(url, receiver), { ...stage.pauses, signal: stage.signal });
+    return transfer(url, { path, file, storage }, stage);
   });
   stage.done.bytes += bytes;
   stage.done.files += 1;
+}
+
+async function transfer(
+  url: string,
+  { path, file, storage }: { path: string; file: string; storage: Storage },
+  stage: Stage,
+): Promise<number> {
+  const receiver: Receiver = { file };
+  using _deadline = deadline(stage.transferSecondsMax, (cause) =>
+    stage.stop.abort(cannotStage({ url, path }, cause)),
+  );
+  const stays = stage.progress.grows(file);
+  return await retry(() => storage.download(url, receiver), {
+    ...stage.pauses,
+    signal: stage.signal,
+  }).finally(stays);
 }

@@ -5,12 +5,14 @@ import type { PlanOutput } from "../contract/plan.ts";
 import type { UploadedFile } from "../contract/report.ts";
 import { reasonOf } from "../reason.ts";
 import type { Report } from "../report/reporter.ts";
+import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
 import { openInside } from "./inside.ts";
 import { taskFolder } from "./mounts.ts";
+import { watchProgress } from "./progress.ts";
 import { retry } from "./retry.ts";
-import type { RetryPauses } from "./storage.ts";
+import type { RetryPauses, Storage } from "./storage.ts";
 import { searchOf, uploadUrl } from "./transfer.ts";
 import { filesAt, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
 import { publicUrl } from "./url.ts";
@@ -29,6 +31,9 @@ interface Delivery {
   tree: Tree;
   storageOf: StorageOf;
   signal: AbortSignal;
+  /** Ends all other uploads, when time is up. */
+  stop: AbortController;
+  transferSecondsMax: number | undefined;
   pauses: RetryPauses | undefined;
   queue: PQueue;
   faults: Error[];
@@ -48,8 +53,22 @@ export async function uploadOutputs({
   storage,
   signal,
   report,
-}: FilerContext & { report: Report }): Promise<void> {
+  progressMilliseconds,
+}: FilerContext): Promise<void> {
+  const stop = new AbortController();
+  const limit = AbortSignal.any([signal, stop.signal]);
+  const done = { files: 0, bytes: 0 };
+  using _progress = watchProgress({
+    phase: "uploading",
+    done,
+    report,
+    firstMilliseconds: progressMilliseconds,
+  });
+  using _deadline = deadline(plan.secondsMax?.upload, (cause) =>
+    stop.abort(new Error("Cannot upload the outputs", { cause })),
+  );
   const { note, flushNotes } = boundedNotes(report);
+  const faults: Error[] = [];
   let batch: UploadedFile[] = [];
   const flush = (): void => {
     if (batch.length > 0) report({ type: "uploaded", outputs: batch });
@@ -60,25 +79,30 @@ export async function uploadOutputs({
       mounts: plan.mounts,
       folder: await realpath(taskFolder(roots.work, plan)),
       skipped: (path, reason) => note(`"${path}" is not uploaded: ${reason}`),
+      failed: (path, cause) => faults.push(new Error(`Cannot upload "${path}"`, { cause })),
     },
-    storageOf: openDrivers(storage, signal),
-    signal,
+    storageOf: openDrivers(storage, limit),
+    signal: limit,
+    stop,
+    transferSecondsMax: plan.secondsMax?.transfer,
     pauses: storage.retry,
     queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
-    faults: [],
+    faults,
     missing: [],
     note,
     uploaded: (file) => {
+      done.files += 1;
+      done.bytes += file.sizeBytes;
       batch.push(file);
       if (batch.length >= REPORTED_FILES_MAX) flush();
     },
   };
-  for (const output of plan.outputs) await addOutput(output, delivery);
+  for (const output of plan.outputs) await addOutput(output, delivery).catch((error) => stop.abort(error));
   await delivery.queue.onIdle();
   flush();
   flushNotes();
-  signal.throwIfAborted();
-  const [first] = delivery.faults;
+  limit.throwIfAborted();
+  const [first] = faults;
   if (first) throw first;
   const [missing] = delivery.missing;
   if (plan.strictOutputs && missing !== undefined) throw new Error(`Output "${missing}" is missing`);
@@ -114,7 +138,7 @@ async function addFiles(output: PlanOutput, found: string, delivery: Delivery): 
       if (delivery.faults.length >= FAULTS_MAX) return;
       delivery.signal.throwIfAborted();
       await delivery.queue.onSizeLessThan(UPLOADS_WAITING_MAX);
-      const url = uploadUrl(output, found, file.path);
+      const url = uploadUrl(output, found, file.path, file.isFolder);
       delivery.queue
         .add(() => uploadFile(file, url, delivery))
         .catch((error: unknown) => {
@@ -137,10 +161,24 @@ const cannotUpload = (path: string, url: string, error: unknown): Error =>
 async function uploadFile(file: TaskFile, url: string, delivery: Delivery): Promise<void> {
   if (delivery.faults.length >= FAULTS_MAX) return;
   const storage = await delivery.storageOf(url);
+  if (file.isFolder) return await keepFolder(file, url, { storage, ...delivery });
   // Held open, so that what is sent is the very file that was looked at.
   await using open = await openInside(file.real);
   const { size } = await open.stat();
-  const { signal, pauses } = delivery;
+  const { signal, pauses, stop } = delivery;
+  using _deadline = deadline(delivery.transferSecondsMax, (cause) =>
+    stop.abort(cannotUpload(file.path, url, cause)),
+  );
   await retry(() => storage.upload(`/proc/self/fd/${open.fd}`, size, url), { ...pauses, signal });
   delivery.uploaded({ path: file.path, url: publicUrl(url), sizeBytes: size });
+}
+
+async function keepFolder(
+  { path }: TaskFile,
+  url: string,
+  { storage, signal, pauses, note }: Delivery & { storage: Storage },
+): Promise<void> {
+  const { makeFolder } = storage;
+  if (makeFolder) await retry(() => makeFolder(url), { ...pauses, signal });
+  else note(`"${path}" is not uploaded: it is an empty folder, and "${publicUrl(url)}" can hold none`);
 }

@@ -1,4 +1,6 @@
 // S3 storage: objects of one endpoint or many, each byte checked on its way where the server can.
+
+import { sizeIn } from "./http-request.ts";
 import { defaultPatience, type Patience } from "./patience.ts";
 import { type ReceiveRequest, receive } from "./receive.ts";
 import { retry } from "./retry.ts";
@@ -27,9 +29,18 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
       const { object, endpoint } = locate(url);
       return await receive(requestOf(endpoint, object, context), receiver);
     },
+    async sizeOf(url) {
+      const { object, endpoint } = locate(url);
+      return sizeIn(await endpoint.client.look(object));
+    },
     async upload(file, sizeBytes, url) {
       const { object, endpoint } = locate(url);
       await uploadObject({ file, sizeBytes, object, ...endpoint, ...context });
+    },
+    async makeFolder(url) {
+      // An empty object with a slash at its end, as other tools make it too.
+      const { object, endpoint } = locate(`${url.replace(/\/+$/, "")}/`);
+      await uploadObject({ file: "/dev/null", sizeBytes: 0, object, ...endpoint, ...context });
     },
   };
 }
@@ -50,8 +61,7 @@ async function* listFolder(
   do {
     const asked = token;
     const page = await retry(() => client.listPage({ bucket, key: prefix }, asked), { ...pauses, signal });
-    // The folder itself may be an object too.
-    yield* page.objects.map((listed) => below(prefix, listed)).filter(({ path }) => path !== "");
+    yield* page.objects.map((listed) => below(prefix, listed));
     if (page.next !== undefined && page.next === token) {
       throw new StorageError("permanent", "the server lists the same page again and again");
     }

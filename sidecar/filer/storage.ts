@@ -4,10 +4,16 @@ import type { HostLogin } from "./netrc.ts";
 import type { Patience } from "./patience.ts";
 import { publicUrl } from "./url.ts";
 
-/** A file below a folder in storage. `path` is relative to it, without a leading slash; with a final one it is an empty folder. */
+/**
+ * A file below a folder in storage. `path` is relative to it, without a leading slash; with a final one it is an empty folder, and
+ * "" is the folder itself, where storage knows that it is there though it may be empty.
+ */
 export interface Listed {
   path: string;
+  /** 0 if storage does not tell. */
   sizeBytes: number;
+  /** Where it is, if that is not below the folder's own URL. */
+  url?: string | undefined;
 }
 
 /** A local file that is being downloaded. */
@@ -34,6 +40,10 @@ export interface Storage {
   download(url: string, receiver: Receiver): Promise<number>;
   /** Stores the local file under `url`, replacing what is there. Nothing is visible before all of it is. Idempotent. */
   upload(file: string, sizeBytes: number, url: string): Promise<void>;
+  /** The file's size, told without its bytes; undefined if that would not do for any reason. Absent likewise. */
+  sizeOf?(url: string): Promise<number | undefined>;
+  /** Keeps an empty folder, and is idempotent. Absent where storage knows no such thing. */
+  makeFolder?(url: string): Promise<void>;
 }
 
 /** not-found, denied and permanent fail again however often they are tried; transient may not. */
@@ -154,6 +164,8 @@ export interface StorageSettings {
   /** Who to be on a host, by the operator's netrc. Throws a permanent StorageError if that cannot be read. */
   loginOn?(host: string): HostLogin | undefined;
   ftp?: FtpSettings;
+  /** The claim that file URLs are of; absent: they are not supported. */
+  files?: FilesSettings | undefined;
 }
 
 export interface RetryPauses {
@@ -165,4 +177,13 @@ export interface RetryPauses {
 export interface FtpSettings {
   /** Refuses every server without TLS, and every certificate without a trusted authority. */
   requireTls: boolean;
+}
+
+export interface FilesSettings {
+  /** Where the claim's own root is in the paths that tasks name. */
+  root: string;
+  /** The folders that they may use, as such paths. */
+  bases: readonly string[];
+  /** Where the claim is mounted on this side. */
+  local: string;
 }

@@ -17,13 +17,13 @@ export const contentOf = ({ content, url }: PlanInput): string | undefined =>
   url === undefined ? (content ?? "") : content || undefined;
 
 /** What one listed file of a DIRECTORY input becomes. Refuses a name that would lead out of the input's own folder. */
-export function downloadOf(input: { path: string; url: string }, { path }: Listed): Download {
+export function downloadOf(input: { path: string; url: string }, { path, url }: Listed): Download {
   const names = path.replace(/\/$/, "").split("/");
   if (names.some((name) => name === "" || name === "." || name === ".." || name.includes("\0"))) {
     throw new StorageError("permanent", `"${path}" is no name that a file can have`);
   }
   const target = `/${[...segments(input.path), ...names].join("/")}`;
-  return { path: target, url: path.endsWith("/") ? undefined : joinUrl(input.url, path) };
+  return { path: target, url: path.endsWith("/") ? undefined : (url ?? joinUrl(input.url, path)) };
 }
 
 /** Where to look for an output's files: below `folder`, by `patterns` name for name; or just there, if there are none. */
@@ -39,7 +39,7 @@ export function searchOf(output: PlanOutput): { folder: string; patterns: string
  * wildcards, the output's pathPrefix is cut from it and the rest appended (TES 1.1, tesOutput.path_prefix); otherwise what
  * is on disk decides, not the declared type: a file goes to the URL itself, a folder's files below it.
  */
-export function uploadUrl(output: PlanOutput, found: string, file: string): string {
+export function uploadUrl(output: PlanOutput, found: string, file: string, isFolder = false): string {
   if (hasWildcards(output.path)) {
     const prefix = output.pathPrefix ?? splitPattern(output.path).folder;
     if (!file.startsWith(prefix)) {
@@ -48,5 +48,7 @@ export function uploadUrl(output: PlanOutput, found: string, file: string): stri
     return joinUrl(output.url, file.slice(prefix.length));
   }
   if (file !== found) return joinUrl(output.url, file.slice(found.length));
-  return output.url.endsWith("/") ? joinUrl(output.url, file.slice(file.lastIndexOf("/"))) : output.url;
+  return output.url.endsWith("/") && !isFolder
+    ? joinUrl(output.url, file.slice(file.lastIndexOf("/")))
+    : output.url;
 }

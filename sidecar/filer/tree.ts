@@ -6,11 +6,12 @@ import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
 import type { PlanMount } from "../contract/plan.ts";
 import { followInside, type Inside } from "./inside.ts";
 
-/** A regular file. `path` is how the task names it, `real` where that leads once links are followed. */
+/** A regular file, or an empty folder. `path` is how the task names it, `real` where that leads once links are followed. */
 export interface TaskFile {
   path: string;
   real: Inside;
   sizeBytes: number;
+  isFolder: boolean;
 }
 
 export interface Tree {
@@ -18,6 +19,8 @@ export interface Tree {
   folder: string;
   /** Told of what is left out, and why: links that lead nowhere or outside, and what is neither file nor folder. */
   skipped(path: string, reason: string): void;
+  /** Told of what should not be left out, and has to be. */
+  failed(path: string, error: Error): void;
 }
 
 const OUTSIDE = "it leads outside the task's files";
@@ -26,7 +29,7 @@ const MISSING_CODES = new Set(["ENOENT", "ENOTDIR"]);
 export const isMissing = (error: unknown): boolean =>
   MISSING_CODES.has((error as NodeJS.ErrnoException).code ?? "");
 
-/** The file at a path, or all files below the folder there, in the order of their names. Throws as lstat if nothing is there. */
+/** The file at a path, or all files and empty folders below the folder there, by name. Throws as lstat if nothing is there. */
 export async function* filesAt(path: string, tree: Tree): AsyncIterable<TaskFile> {
   yield* walk(path, await followInside(path, tree.mounts, tree.folder), tree, []);
 }
@@ -40,13 +43,14 @@ async function* walk(
 ): AsyncIterable<TaskFile> {
   const status = await lstat(real.local);
   if (status.isFile()) {
-    yield { path, real, sizeBytes: status.size };
+    yield { path, real, sizeBytes: status.size, isFolder: false };
   } else if (!status.isDirectory()) {
     tree.skipped(path, "it is neither a file nor a folder");
   } else if (above.includes(real.path)) {
     tree.skipped(path, "it is a link to a folder that holds it");
   } else {
     const entries = await readdir(real.local, { withFileTypes: true });
+    if (entries.length === 0) yield { path, real, sizeBytes: 0, isFolder: true };
     entries.sort((one, other) => (one.name < other.name ? -1 : 1));
     const inner = { tree, above: [...above, real.path] };
     for (const entry of entries) yield* walkChild(entry, { path, real }, inner);
@@ -68,7 +72,19 @@ async function* walkChild(
     tree.skipped(path, isMissing(error) ? "it is a link to nothing" : OUTSIDE);
     return;
   }
-  yield* walk(path, real, tree, above);
+  if (await isThere(path, real, tree)) yield* walk(path, real, tree, above);
+}
+
+/** What a folder lists and nobody finds has a name whose bytes are no UTF-8, which no text of ours can hold. */
+async function isThere(path: string, { local }: Inside, { failed }: Tree): Promise<boolean> {
+  try {
+    await lstat(local);
+    return true;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    failed(path, new Error("its name is not UTF-8, or it went away"));
+    return false;
+  }
 }
 
 const below = (folder: string, name: string): string => `${folder.replace(/\/+$/, "")}/${name}`;
@@ -96,6 +112,7 @@ async function exists(path: string, tree: Tree): Promise<boolean> {
     return true;
   } catch (error) {
     if (!isMissing(error)) tree.skipped(path, OUTSIDE);
+    else if (path.includes("\ufffd")) tree.failed(path, new Error("its name is not UTF-8"));
     return false;
   }
 }

@@ -2,13 +2,13 @@
 
 /** The scheme in lower case; undefined for a bare path. */
 export const schemeOf = (url: string): string | undefined =>
-  /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
+  /^(?:(file):\/|([a-z][a-z0-9+.-]*):\/\/)/i.exec(url)?.slice(1).find(Boolean)?.toLowerCase();
 
 /** The URL without what may be secret in it: user and password, and the query, which may hold a signature. */
 export function publicUrl(url: string): string {
   const scheme = schemeOf(url);
-  // In an s3 URL neither has a meaning: "?" and "@" are parts of the key.
-  if (scheme === undefined || scheme === "s3") return url;
+  // In an s3 URL neither has a meaning: "?" and "@" are parts of the key; nor has a file's path a query.
+  if (scheme === undefined || scheme === "s3" || scheme === "file") return url;
   return url.replace(/^([^/]*:\/\/)[^/?#]*@/, "$1").replace(/[?#].*$/s, "");
 }
 

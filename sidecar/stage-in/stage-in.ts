@@ -2,6 +2,7 @@
 import type { TaskPlan } from "../contract/plan.ts";
 import { type Staged, stageInputs } from "../filer/filer.ts";
 import type { StorageSettings } from "../filer/storage.ts";
+import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { cleanUp } from "./clean-up.ts";
 import { layOut } from "./layout.ts";
@@ -11,6 +12,7 @@ export interface StageInContext {
   roots: Roots;
   storage: StorageSettings;
   signal: AbortSignal;
+  report: Report;
 }
 
 /** Throws what went wrong. Not idempotent: the folders must be empty. The caller has set umask 0. */
@@ -20,7 +22,7 @@ export async function stageIn(context: StageInContext): Promise<Staged> {
     return await stageInputs(context);
   } catch (error) {
     // No supervisor will come to do it. Of the two failures the first is what counts.
-    await cleanUp({ ...context, report: () => undefined });
+    await cleanUp(context);
     throw error;
   }
 }

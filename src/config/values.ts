@@ -3,17 +3,17 @@ import * as v from "valibot";
 
 export const text = v.pipe(v.string(), v.minLength(1));
 
-export const integer = (min: number, max: number, fallback: number) =>
-  v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d+$/, "Must be an integer"),
-      v.transform(Number),
-      v.minValue(min),
-      v.maxValue(max),
-    ),
-    String(fallback),
+const someInteger = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d+$/, "Must be an integer"),
+    v.transform(Number),
+    v.minValue(min),
+    v.maxValue(max),
   );
+export const integer = (min: number, max: number, fallback: number) =>
+  v.optional(someInteger(min, max), String(fallback));
+export const optionalInteger = (min: number, max: number) => v.optional(someInteger(min, max));
 
 const someAmount = v.pipe(
   v.string(),

@@ -16,6 +16,7 @@ import { placement } from "./placement.ts";
 import { buildPlan, encodeWithinBounds } from "./plan.ts";
 import { diskSize, executorResources, sidecarResources } from "./resources.ts";
 import { type PodSettings, reportKeyName } from "./settings.ts";
+import { capabilities, storageEnv, storageMounts, storageVolumes } from "./storage.ts";
 
 export interface Built {
   readonly pod: V1Pod;
@@ -42,6 +43,7 @@ export function buildPod(record: TaskRecord, settings: PodSettings): Built {
   const plan = buildPlan(record, settings);
   const encoded = encodeWithinBounds(plan);
   const inSecret = encoded.length > names.planAnnotationBytesMax;
+  const planned: Planned = { plan, inSecret };
   const meta = podMeta(record, settings);
   const pod: V1Pod = {
     apiVersion: "v1",
@@ -62,15 +64,16 @@ export function buildPod(record: TaskRecord, settings: PodSettings): Built {
       securityContext: { seccompProfile: { type: "RuntimeDefault" } },
       ...placement(record.task, settings),
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
-      ...(plan.staging === "init" ? { initContainers: [stageIn(settings, inSecret)] } : {}),
+      ...(plan.staging === "init" ? { initContainers: [stageIn(settings, planned)] } : {}),
       containers: [
-        supervisor(settings, inSecret, plan.staging),
+        supervisor(settings, planned),
         ...plan.executors.map((_, executor) => executorContainer(executor, record, plan, settings)),
       ],
       volumes: [
         { name: names.volumes.bin, emptyDir: { sizeLimit: "8Mi" } },
         { name: names.volumes.steps, emptyDir: { sizeLimit: "64Mi" } },
         workVolume(record, settings),
+        ...storageVolumes(plan, settings),
         ...(inSecret
           ? [
               {
@@ -101,8 +104,14 @@ export function ownedBy(secret: V1Secret, pod: V1Pod): V1Secret {
   };
 }
 
-const stageIn = (settings: PodSettings, planInSecret: boolean): V1Container => ({
-  ...sidecar(settings, planInSecret),
+interface Planned {
+  plan: TaskPlan;
+  /** Whether the plan is too large for the pod object. */
+  inSecret: boolean;
+}
+
+const stageIn = (settings: PodSettings, planned: Planned): V1Container => ({
+  ...sidecar(settings, planned),
   name: names.containers.stageIn,
   args: ["stage-in"],
 });
@@ -111,13 +120,13 @@ const stageIn = (settings: PodSettings, planInSecret: boolean): V1Container => (
  * The first of the containers. Where it does the staging, its hook keeps the kubelet from starting the executors' containers
  * before their volumes are laid out: containers are started in their order, each after the hook of the one before.
  */
-function supervisor(settings: PodSettings, planInSecret: boolean, staging: TaskPlan["staging"]): V1Container {
+function supervisor(settings: PodSettings, planned: Planned): V1Container {
   const awaitLayout = [paths.SHELL, paths.AWAIT_LAYOUT].map((name) => `${paths.IMAGE_BIN}/${name}`);
   return {
-    ...sidecar(settings, planInSecret),
+    ...sidecar(settings, planned),
     name: names.containers.supervisor,
     args: ["supervise"],
-    ...(staging === "supervisor"
+    ...(planned.plan.staging === "supervisor"
       ? { lifecycle: { postStart: { exec: { command: [...awaitLayout, paths.STEPS] } } } }
       : {}),
   };
@@ -127,27 +136,28 @@ function supervisor(settings: PodSettings, planInSecret: boolean, staging: TaskP
  * Our containers run as root without any capability but DAC_OVERRIDE: executors may run as any user, and what they wrote with
  * mode 0600 must still be uploaded, and removed.
  */
-export const sidecarSecurity: V1SecurityContext = {
+export const sidecarSecurity = (plan: Pick<TaskPlan, "files">): V1SecurityContext => ({
   runAsUser: 0,
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
-  capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] },
-};
+  capabilities: capabilities(plan),
+});
 
 /** What our two containers share. */
-function sidecar(settings: PodSettings, planInSecret: boolean): Omit<V1Container, "name"> {
+function sidecar(settings: PodSettings, { plan, inSecret }: Planned): Omit<V1Container, "name"> {
   return {
     image: settings.sidecarImage,
     imagePullPolicy: "IfNotPresent",
-    env: sidecarEnv(settings, planInSecret),
+    env: [...sidecarEnv(settings, inSecret), ...storageEnv(settings)],
     envFrom: settings.storageSecrets.map((name) => ({ secretRef: { name, optional: true } })),
     resources: sidecarResources,
-    securityContext: sidecarSecurity,
+    securityContext: sidecarSecurity(plan),
     volumeMounts: [
       { name: names.volumes.bin, mountPath: paths.BIN },
       { name: names.volumes.steps, mountPath: paths.STEPS },
       { name: names.volumes.work, mountPath: paths.WORK },
-      ...(planInSecret
+      ...storageMounts(plan, settings),
+      ...(inSecret
         ? [{ name: names.volumes.plan, mountPath: paths.PLAN_FILE.replace(/\/[^/]*$/, ""), readOnly: true }]
         : []),
     ],

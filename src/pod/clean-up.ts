@@ -36,7 +36,7 @@ export function buildCleanUpPod(record: TaskRecord, settings: PodSettings): V1Po
           imagePullPolicy: "IfNotPresent",
           args: ["clean-up", ...attempts.map((attempt) => names.podName(record.id, attempt))],
           resources: sidecarResources,
-          securityContext: sidecarSecurity,
+          securityContext: sidecarSecurity({}),
           volumeMounts: [{ name: names.volumes.work, mountPath: paths.WORK }],
         },
       ],

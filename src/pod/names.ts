@@ -20,7 +20,14 @@ export function executorIndex(container: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-export const volumes = { bin: "bin", steps: "steps", work: "work", plan: "plan" } as const;
+export const volumes = {
+  bin: "bin",
+  steps: "steps",
+  work: "work",
+  plan: "plan",
+  files: "files",
+  identity: "identity",
+} as const;
 
 /** Deterministic, so that creating it twice is creating it once. */
 export const podName = (task: string, attempt: number): string => `tes-${task}-${attempt}`;

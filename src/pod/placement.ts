@@ -43,7 +43,7 @@ export function placement(task: Task, settings: PodSettings): Placement {
     affinity: zones.length === 0 ? undefined : inZones([...new Set(zones)]),
     priorityClassName: wishes.priorityClass,
     runtimeClassName: wishes.runtimeClass,
-    serviceAccountName: wishes.serviceAccount,
+    serviceAccountName: wishes.serviceAccount ?? settings.webIdentity?.serviceAccount,
   });
 }
 

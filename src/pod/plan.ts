@@ -1,4 +1,5 @@
 // Record → TaskPlan: what the pod is asked to do.
+import { isFileUrl } from "../../sidecar/contract/file-url.ts";
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
 import {
   encodePlan,
@@ -14,6 +15,7 @@ import type { TaskRecord } from "../tes/record.ts";
 import type { Executor, Input, Task } from "../tes/task.ts";
 import { planMounts, plannedFolders } from "./mounts.ts";
 import { planSecretBytesMax, podName } from "./names.ts";
+import { mebibytesIn } from "./resources.ts";
 import type { PodSettings } from "./settings.ts";
 
 /** The plan of the record's current attempt. The record must hold the contents of its inputs. */
@@ -34,6 +36,9 @@ export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings):
     logHeadBytes: settings.logHeadBytes,
     logTailBytes: settings.logTailBytes,
     ...(settings.strictOutputs ? { strictOutputs: true } : {}),
+    ...(settings.transferSecondsMax ? { secondsMax: settings.transferSecondsMax } : {}),
+    ...workBytesMax(task, settings),
+    ...planFiles(task, settings),
   };
 }
 
@@ -60,6 +65,21 @@ export function encodeWithinBounds(plan: TaskPlan): string {
     "too-large",
     `Task is too large for a pod: ${encoded.length} bytes compressed, at most ${planSecretBytesMax}; put content into storage and give its url`,
   );
+}
+
+/** The kubelet would evict a pod that holds more, and say little of why. */
+const workBytesMax = (
+  { inputs = [], resources }: Task,
+  { work }: PodSettings,
+): Pick<TaskPlan, "workBytesMax"> =>
+  work.kind === "emptyDir" && resources?.disk_gb && inputs.length > 0
+    ? { workBytesMax: mebibytesIn(resources.disk_gb) * 1024 * 1024 }
+    : {};
+
+/** The claim is only waited for, and mounted, where a task names a file of it. */
+function planFiles({ inputs = [], outputs = [] }: Task, { files }: PodSettings): Pick<TaskPlan, "files"> {
+  if (!files || ![...inputs, ...outputs].some(({ url }) => url !== undefined && isFileUrl(url))) return {};
+  return { files: { root: files.root, bases: [...files.bases] } };
 }
 
 /** "If content is not empty, url must be ignored"; empty content without a url (or with an empty one) is an empty file. */

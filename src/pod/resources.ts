@@ -52,4 +52,6 @@ const cores = (count: number): string => `${Math.max(1, Math.ceil(count * 1000))
  * Gigabytes as the clients mean them: Nextflow and Toil divide bytes by 2^30, so 1 GB is 1024 MiB here; those who divide
  * by 10^9 get 7 % more than they asked for, and nobody gets less.
  */
-const mebibytes = (gigabytes: number): string => `${Math.max(1, Math.ceil(gigabytes * 1024))}Mi`;
+export const mebibytesIn = (gigabytes: number): number => Math.max(1, Math.ceil(gigabytes * 1024));
+
+const mebibytes = (gigabytes: number): string => `${mebibytesIn(gigabytes)}Mi`;

@@ -10,6 +10,23 @@ export type WorkVolume =
   /** A folder per task of one claim that all pods share (ReadWriteMany, or one node). */
   | { readonly kind: "claim"; readonly claim: string };
 
+/** A claim with folders that tasks may name by file URLs. */
+export interface SharedFiles {
+  readonly claim: string;
+  /** Where clients, and so tasks, see the claim's own root. */
+  readonly root: string;
+  /** The folders that tasks may use, as such paths. */
+  readonly bases: readonly string[];
+}
+
+/** A token of the pod's service account for stage-in and supervisor, which a security token service changes for keys. */
+export interface WebIdentity {
+  readonly audience: string;
+  readonly expirationSeconds: number;
+  /** Whose token it is, where a task does not choose. */
+  readonly serviceAccount?: string;
+}
+
 /** Without a value, of every value; without an effect, of every effect. */
 export interface Toleration {
   readonly key: string;
@@ -25,6 +42,15 @@ export interface PodSettings {
   /** URL of the service as pods see it; without it reports are read from the journal when the pod ends. */
   readonly callbackUrl?: string;
   readonly work: WorkVolume;
+  /** Absent: tasks cannot use file URLs. */
+  readonly files?: SharedFiles;
+  readonly webIdentity?: WebIdentity;
+  /** How long one transfer may take, all of staging, and all of uploading; absent: as long as the pod lives. */
+  readonly transferSecondsMax?: {
+    readonly transfer?: number;
+    readonly staging?: number;
+    readonly upload?: number;
+  };
   readonly staging: "init" | "supervisor";
   /** Names of Secrets whose keys become environment of stage-in and supervisor (AWS_ACCESS_KEY_ID, …). */
   readonly storageSecrets: readonly string[];

@@ -42,6 +42,7 @@ export function applyReports(record: TaskRecord, reports: readonly Report[]): Ap
 function applyEvent(run: Run, event: ReportEvent, time: string): Run {
   switch (event.type) {
     case "note":
+    case "progress":
       return run;
     case "staged":
       return event.folders === undefined ? run : { ...run, folders: event.folders };
@@ -80,6 +81,8 @@ function describe(event: ReportEvent): string | undefined {
   switch (event.type) {
     case "note":
       return event.message;
+    case "progress":
+      return describeProgress(event);
     case "staged":
       return event.files === 0
         ? undefined
@@ -92,4 +95,18 @@ function describe(event: ReportEvent): string | undefined {
     case "executor-ended":
       return undefined;
   }
+}
+
+/** Of what the total is known, as "3 of 10 files, 1.2 of 8.0 GB", in GB of 10^9 bytes. */
+function describeProgress({
+  phase,
+  files,
+  bytes,
+  seconds,
+  total,
+}: Extract<ReportEvent, { type: "progress" }>): string {
+  const gigabytes = (count: number) => (count / 1e9).toFixed(count < 1e9 ? 3 : 1);
+  const [allFiles, allBytes] = total ? [` of ${total.files}`, ` of ${gigabytes(total.bytes)}`] : ["", ""];
+  const what = phase === "staging" ? "Staging" : "Uploading";
+  return `${what}: ${files}${allFiles} files, ${gigabytes(bytes)}${allBytes} GB after ${seconds} s`;
 }

@@ -25,6 +25,8 @@ export interface FaultPlan {
   /** Of the exchanges that have a body on that side, how many pass before, and how many suffer. */
   skip: number;
   times: number;
+  /** Whether the answers to HEAD pass, which of a download are only its preliminaries. */
+  sparesLooks?: boolean;
 }
 
 export interface FaultProxy extends AsyncDisposable {
@@ -64,7 +66,7 @@ export async function startRawFaultProxy(
     if (suffers) hits += 1;
     const pass = (from: Socket, to: Socket, fault: Fault | undefined) =>
       from
-        .on("data", flow(to, { bytes: plan.bytes, fault, end: () => to.end() }).push)
+        .on("data", flow(to, { bytes: plan.bytes, fault, end: () => to.end(), from }).push)
         .on("end", () => to.end());
     pass(client, server, suffers && plan.side === "request" ? plan.fault : undefined);
     pass(server, client, suffers && plan.side === "answer" ? plan.fault : undefined);
@@ -74,7 +76,7 @@ export async function startRawFaultProxy(
 
 type Listening = { port: number } & AsyncDisposable;
 
-async function listen(serve: (client: Socket, sockets: Set<Socket>) => void): Promise<Listening> {
+export async function listen(serve: (client: Socket, sockets: Set<Socket>) => void): Promise<Listening> {
   const sockets = new Set<Socket>();
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     track(client, sockets);
@@ -92,14 +94,14 @@ async function listen(serve: (client: Socket, sockets: Set<Socket>) => void): Pr
   };
 }
 
-function track(socket: Socket, sockets: Set<Socket>): void {
+export function track(socket: Socket, sockets: Set<Socket>): void {
   sockets.add(socket);
   // Resets are what this is about; the close that follows is what counts.
   socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
 }
 
 /** Two ends of one way: when one is gone, so is the other. */
-function join(client: Socket, server: Socket, sockets: Set<Socket>): void {
+export function join(client: Socket, server: Socket, sockets: Set<Socket>): void {
   track(server, sockets);
   client.on("close", () => server.destroy());
   server.on("close", () => client.destroySoon());
@@ -122,23 +124,27 @@ async function exchange({ client, target, plan, due, sockets }: Exchange): Promi
   const server = connect(target, "127.0.0.1");
   join(client, server, sockets);
   server.write(closing(request.head));
-  const up = flow(server, { bytes, fault, end: () => client.destroy() });
+  const up = flow(server, { bytes, fault, end: () => client.destroy(), from: client });
   up.push(request.rest);
   client.on("data", up.push);
   const answer = await readHead(server);
   if (!answer) return;
   const hasBody = !request.head.startsWith("HEAD") && lengthIn(answer.head) > 0;
-  const worse = plan.side === "answer" && (hasBody || plan.fault.kind !== "flip") ? due() : undefined;
+  const worse = suffers(plan, request.head) && (hasBody || plan.fault.kind !== "flip") ? due() : undefined;
   if (worse?.kind === "status") return answerWith(client, worse, request.head);
   client.write(closing(worse?.kind === "length" ? lengthened(answer.head, worse.by) : answer.head));
   const down = flow(client, {
     bytes: hasBody ? lengthIn(answer.head) : 0,
     fault: worse,
     end: () => client.end(),
+    from: server,
   });
   down.push(answer.rest);
   server.on("data", down.push).on("end", down.finish);
 }
+
+const suffers = ({ side, sparesLooks }: FaultPlan, head: string): boolean =>
+  side === "answer" && !(sparesLooks && head.startsWith("HEAD"));
 
 /** Everything up to the empty line, and what came behind it. Undefined if the connection ends before. */
 function readHead(socket: Socket): Promise<{ head: string; rest: Buffer } | undefined> {
@@ -185,9 +191,9 @@ interface Flow {
 const SLOW_BYTES = 102;
 
 /** Passes a body on as far as the fault lets it. `end` is what a cut does that looks like an end. */
-function flow(
+export function flow(
   to: Socket,
-  { bytes, fault, end }: { bytes: number; fault: Fault | undefined; end(): void },
+  { bytes, fault, end, from }: { bytes: number; fault: Fault | undefined; end(): void; from: Socket },
 ): Flow {
   const place = fault && "at" in fault ? Math.floor((bytes * fault.at) / 8) : Number.POSITIVE_INFINITY;
   let passed = 0;
@@ -207,7 +213,7 @@ function flow(
       over = true;
     }
   };
-  if (fault?.kind === "slow") return slowFlow(to);
+  if (fault?.kind === "slow") return slowFlow(to, from);
   return {
     push,
     finish: () => {
@@ -225,18 +231,21 @@ function flipped(chunk: Buffer, place: number): Buffer {
   return copy;
 }
 
-function slowFlow(to: Socket): Flow {
+/** Takes no more than it passes on: a sender that was rid of everything would close, and so end the other side early. */
+function slowFlow(to: Socket, from: Socket): Flow {
   let waiting = Buffer.alloc(0);
   let ended = false;
   const timer = setInterval(() => {
     to.write(waiting.subarray(0, SLOW_BYTES));
     waiting = waiting.subarray(SLOW_BYTES);
+    if (waiting.length < SLOW_BYTES) from.resume();
     if (ended && waiting.length === 0) to.end();
   }, 100);
   to.on("close", () => clearInterval(timer));
   return {
     push: (chunk) => {
       waiting = Buffer.concat([waiting, chunk]);
+      from.pause();
     },
     finish: () => {
       ended = true;

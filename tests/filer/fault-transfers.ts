@@ -51,7 +51,13 @@ export function makeTransfer(index: number, seed: number, stores: readonly Store
     store,
     direction,
     bytes: randomBytes(size, draw),
-    plan: { fault, side, skip: draw(3) === 0 ? draw(4) : 0, times: timesOf(side, direction, draw) },
+    plan: {
+      fault,
+      side,
+      skip: draw(3) === 0 ? draw(4) : 0,
+      times: timesOf(side, direction, draw),
+      sparesLooks: direction === "down",
+    },
     replaces: draw(2) === 0,
     trusts: isTls && draw(8) === 0 ? "stranger" : "authority",
   };

@@ -204,7 +204,10 @@ function lay({ index }: Transfer, storage: StorageSettings) {
     workFolder,
     mounts: [{ path: "/data", folder: "m0", file: false }],
   });
-  return { folder, context: { plan, roots, storage, signal: new AbortController().signal } };
+  return {
+    folder,
+    context: { plan, roots, storage, signal: new AbortController().signal, report: () => undefined },
+  };
 }
 
 const reasonIn = (work: Promise<unknown>): Promise<string | undefined> =>

@@ -50,7 +50,8 @@ function lay(pod: ScratchPod, more: Partial<TaskPlan>): Laid {
   const plan = makePlan([executor(["true"])], { mounts, workFolder: "task-1", ...more });
   layOutPod(plan, pod.roots);
   const storage = { s3: minio.settings };
-  const context = { plan, roots: pod.roots, storage, signal: new AbortController().signal };
+  const signal = new AbortController().signal;
+  const context = { plan, roots: pod.roots, storage, signal, report: () => undefined };
   const folders: Record<string, string> = { "/data": "m0", "/etc/tool.conf": "m1", "/tmp": "m2" };
   return {
     plan,

@@ -29,10 +29,12 @@ export interface FtpOptions {
   certificates?: string;
   /** Refuses logins and data in the clear. */
   requireTls?: boolean;
-  /** 127.0.0.1 by default. */
+  /** 127.0.0.1 by default; may be ::1. */
   address?: string;
   /** A free one by default. */
   port?: number;
+  /** TLS from the first byte. */
+  implicitTls?: boolean;
 }
 
 /** The folder of both servers' programs, or why there is none. */
@@ -56,12 +58,14 @@ export async function startVsftpd(root: string, options: FtpOptions = {}): Promi
     const empty = join(scratch, "empty");
     mkdirSync(empty);
     const yes = [
-      "listen anonymous_enable no_anon_password write_enable anon_upload_enable anon_mkdir_write_enable",
+      address.includes(":") ? "listen_ipv6" : "listen",
+      "anonymous_enable no_anon_password write_enable anon_upload_enable anon_mkdir_write_enable",
       "anon_other_write_enable utf8_filesystem hide_ids",
     ];
     const no = ["background local_enable anon_world_readable_only seccomp_sandbox isolate isolate_network"];
     const secure = [
       "ssl_enable allow_anon_ssl require_ssl_reuse ssl_tlsv1",
+      options.implicitTls ? "implicit_ssl" : "",
       options.requireTls ? "force_anon_data_ssl force_anon_logins_ssl" : "",
     ];
     const words = (lines: string[], value: string): string[] =>
@@ -69,7 +73,8 @@ export async function startVsftpd(root: string, options: FtpOptions = {}): Promi
     const settings = [
       ...words(yes, "YES"),
       ...words(no, "NO"),
-      `listen_address=${address}`,
+      address.includes(":") ? "listen=NO" : "",
+      `${address.includes(":") ? "listen_address6" : "listen_address"}=${address}`,
       `listen_port=${port}`,
       "anon_umask=022",
       `ftp_username=${USER}`,
@@ -125,7 +130,7 @@ interface Setting {
 }
 
 async function start(
-  { certificates, address = "127.0.0.1", port: wantedPort }: FtpOptions,
+  { certificates, implicitTls = false, address = "127.0.0.1", port: wantedPort }: FtpOptions,
   commandOf: (setting: Setting) => string[],
 ): Promise<FtpServer> {
   const scratch = mkdtempSync(join(tmpdir(), "tespod-ftp-"));
@@ -137,7 +142,7 @@ async function start(
   const port = wantedPort ?? (await freePort());
   const [program = "", ...args] = commandOf({ folder, scratch, address, port, tls: certificates });
   const server = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], cwd: "/" });
-  await untilItAnswers(address, port, server);
+  await untilItAnswers({ port, host: address, implicitTls }, server);
   return {
     port,
     folder,
@@ -171,12 +176,16 @@ function killWithSessions(pid: number): void {
   for (const child of children) killWithSessions(Number(child));
 }
 
-async function untilItAnswers(address: string, port: number, server: ChildProcess): Promise<void> {
+async function untilItAnswers(
+  { port, host, implicitTls }: { port: number; host: string; implicitTls: boolean },
+  server: ChildProcess,
+): Promise<void> {
   for (let attempt = 0; attempt < 1000; attempt += 1) {
     if (server.exitCode !== null) break;
-    const socket = connect(port, address);
+    const socket = connect(port, host);
     const greeted = await Promise.race([
-      once(socket, "data").then(() => true),
+      // A server that waits for TLS says nothing before.
+      once(socket, implicitTls ? "connect" : "data").then(() => true),
       once(socket, "close").then(() => false),
     ]).catch(() => false);
     socket.destroy();

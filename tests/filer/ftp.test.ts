@@ -1,8 +1,10 @@
 // FTP storage keeps the promises of Storage, on servers of two families, with and without TLS.
 import { describe } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { chownSync, mkdirSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { openDrivers } from "../../sidecar/filer/drivers.ts";
 import { loginFor, parseNetrc } from "../../sidecar/filer/netrc.ts";
 import { atEnd } from "../support/cleanups.ts";
@@ -32,6 +34,16 @@ const s3 = {
 };
 
 const certificates = makeCertificates();
+// Implicit TLS is never taken without a trusted certificate. This one nobody else has, so nobody else is told to trust more.
+setDefaultCACertificates([
+  ...getCACertificates("default"),
+  readFileSync(join(certificates, "cert.pem"), "utf8"),
+]);
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1"),
+);
+if (!hasIpv6) console.log("FTP over IPv6 is not tested: there is no ::1");
 
 const refused = {
   "  spaces at both ends  ": "pure-ftpd drops those at the end of a command",
@@ -43,14 +55,30 @@ const kinds: {
   start(): Promise<FtpServer>;
   loginOn?: typeof known;
   refused?: Readonly<Record<string, string>>;
+  /** Where it is, but for the port. */
+  origin?: string;
 }[] = [
   { title: "vsftpd in the clear", start: () => startVsftpd(root) },
   { title: "vsftpd with TLS", start: () => startVsftpd(root, { certificates, requireTls: true }) },
+  {
+    title: "vsftpd with implicit TLS",
+    start: () => startVsftpd(root, { certificates, requireTls: true, implicitTls: true }),
+    origin: "ftps://127.0.0.1",
+  },
+  ...(hasIpv6
+    ? [
+        {
+          title: "vsftpd over IPv6",
+          start: () => startVsftpd(root, { address: "::1" }),
+          origin: "ftp://[::1]",
+        },
+      ]
+    : []),
   { title: "pure-ftpd in the clear", start: () => startPureFtpd(root), loginOn: known, refused },
 ];
 
 describe.skipIf(root === "")("ftp", () => {
-  for (const { title, start, loginOn, refused: names } of kinds) {
+  for (const { title, start, loginOn, refused: names, origin = "ftp://127.0.0.1" } of kinds) {
     let server: Promise<FtpServer> | undefined;
     const started = () => {
       server ??= start().then((running) => {
@@ -61,7 +89,7 @@ describe.skipIf(root === "")("ftp", () => {
     };
     const pathOf = (base: string) => base.replace(/^ftps?:\/\/[^/]*/, "");
     testStorage(title, {
-      makeBase: async () => `ftp://127.0.0.1:${(await started()).port}/pub/${randomBytes(4).toString("hex")}`,
+      makeBase: async () => `${origin}:${(await started()).port}/pub/${randomBytes(4).toString("hex")}`,
       open: (signal = new AbortController().signal) =>
         openDrivers({ s3, ...(loginOn ? { loginOn } : {}) }, signal),
       look: async (base) => (await started()).look(pathOf(base)),

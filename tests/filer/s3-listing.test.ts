@@ -37,7 +37,10 @@ function lay(storage: StorageSettings) {
     workFolder,
     mounts: [{ path: "/data", folder: "m0", file: false }],
   });
-  return { folder, context: { plan, roots, storage, signal: new AbortController().signal } };
+  return {
+    folder,
+    context: { plan, roots, storage, signal: new AbortController().signal, report: () => undefined },
+  };
 }
 
 const stageFolder = async (

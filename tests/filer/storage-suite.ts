@@ -191,6 +191,20 @@ function testFolders({ makeBase, open, makeFolder }: StorageUnderTest): void {
     for (const url of [`${base}/none/`, `${base}/none/deep`]) expect(await listing(storage, url)).toEqual([]);
   });
 
+  test("an empty folder that goes in is listed, as itself and by the folder above, and may go in again", async () => {
+    const base = await makeBase();
+    const storage = await open()(base);
+    for (const url of [`${base}/new/one`, `${base}/new/one/`, joinUrl(base, "new/a b#c")])
+      await storage.makeFolder?.(url);
+    for (const url of [`${base}/new/one`, joinUrl(base, "new/a b#c/")])
+      expect(await listing(storage, url)).toEqual([{ path: "", sizeBytes: 0 }]);
+    const both = [
+      { path: "a b#c/", sizeBytes: 0 },
+      { path: "one/", sizeBytes: 0 },
+    ];
+    expect(await listing(storage, `${base}/new`)).toEqual(both);
+  });
+
   if (makeFolder) {
     test("an empty folder is listed with a final slash, one that holds something is not", async () => {
       const base = await makeBase();

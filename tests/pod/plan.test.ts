@@ -106,3 +106,14 @@ describe("who stages", () => {
     expect(planOf({ inputs: [...inputs] }, { staging: setting }).staging).toBe(staging);
   });
 });
+
+test("a task with inputs and a size of its disk may not stage more than that", () => {
+  const task = {
+    inputs: [{ path: "/in/a", type: "FILE" as const, url: "s3://b/a" }],
+    resources: { disk_gb: 2 },
+  };
+  expect(planOf(task).workBytesMax).toBe(2 * 1024 ** 3);
+  expect(planOf({ ...task, inputs: [] }).workBytesMax).toBeUndefined();
+  // A claim is as large as it is.
+  expect(planOf(task, { work: { kind: "ephemeral" } }).workBytesMax).toBeUndefined();
+});

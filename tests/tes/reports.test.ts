@@ -31,6 +31,25 @@ describe("one event", () => {
       run: { folders: ["/in/dir"] },
     },
     {
+      title: "progress is a line of system_logs",
+      event: { type: "progress", phase: "uploading", files: 3, bytes: 12_345_678, seconds: 40 },
+      run: {},
+      systemLogs: [`${time} Uploading: 3 files, 0.012 GB after 40 s`],
+    },
+    {
+      title: "progress whose end is known is told beside it",
+      event: {
+        type: "progress",
+        phase: "staging",
+        files: 3,
+        bytes: 1.2e9,
+        seconds: 40,
+        total: { files: 10, bytes: 8e9 },
+      },
+      run: {},
+      systemLogs: [`${time} Staging: 3 of 10 files, 1.2 of 8.0 GB after 40 s`],
+    },
+    {
       title: "nothing staged is not worth a line",
       event: { type: "staged", files: 0, bytes: 0, milliseconds: 1 },
       run: {},

@@ -1,0 +1,133 @@
+// File path: which file of the shared claim a URL means, once all links are followed, and whether tasks may name it.
+import { constants } from "node:fs";
+import { type FileHandle, open, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { followInside, type Inside } from "./inside.ts";
+import { segments } from "./mounts.ts";
+import { type FilesSettings, StorageError } from "./storage.ts";
+import { isMissing } from "./tree.ts";
+
+/** The path that the URL says. Throws a permanent StorageError if it says none, or one that cannot be meant. */
+export function pathOfFileUrl(url: string): string {
+  const path = url.startsWith("/") ? url : pathAfterHost(url);
+  if (path.includes("\0")) throw new StorageError("permanent", "no name holds a NUL character");
+  if (path.split("/").includes("..")) throw new StorageError("permanent", 'a path with ".." is not taken');
+  return path;
+}
+
+function pathAfterHost(url: string): string {
+  const [, host = "", path] = /^file:(?:\/\/([^/]*))?(\/.*)$/is.exec(url) ?? [];
+  if (path === undefined) throw new StorageError("permanent", "it is no URL of the form file:///path");
+  if (host !== "" && host.toLowerCase() !== "localhost")
+    throw new StorageError("permanent", `files of another host ("${host}") cannot be reached`);
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // clients that encode nothing send a "%" as it is
+  }
+}
+
+/** A folder of the claim, and the names below it that are not there. */
+export interface Reached {
+  folder: Inside;
+  missing: readonly string[];
+}
+
+export interface FilePaths {
+  /** Where the path leads. Throws a not-found StorageError if nothing is there, a denied one if it is not for tasks. */
+  follow(path: string): Promise<Inside>;
+  /** As far as there is something. Throws a denied StorageError as above. */
+  reach(path: string): Promise<Reached>;
+}
+
+/** Links are read one by one, as the shared file system's own users see them, and never followed by the kernel. */
+export function filePaths({ root, bases, local }: FilesSettings): FilePaths {
+  const mounts = [{ path: root, folder: "", file: false }];
+  const leadsTo = (path: string): Promise<Inside> => followInside(path, mounts, local);
+
+  async function deepest(path: string): Promise<Reached> {
+    try {
+      return { folder: await leadsTo(path), missing: [] };
+    } catch (error) {
+      const names = segments(path);
+      const name = names.pop();
+      if (!isMissing(error) || name === undefined) throw error;
+      const above = await deepest(`/${names.join("/")}`);
+      return { ...above, missing: [...above.missing, name] };
+    }
+  }
+
+  let known: Promise<string[][]> | undefined;
+  /** A base may be a link itself: it is the operator's own. */
+  const realBases = (): Promise<string[][]> => {
+    known ??= Promise.all(bases.map(async (base) => namesOf(await deepest(base))));
+    return known;
+  };
+
+  async function mustBeShared(reached: Reached, path: string): Promise<void> {
+    const names = namesOf(reached);
+    const isWithin = (base: string[]) => base.every((name, index) => name === names[index]);
+    if ((await realBases()).some(isWithin)) return;
+    throw denied(path, "it leads out of");
+  }
+
+  const denied = (path: string, how: string): StorageError =>
+    new StorageError("denied", `"${path}": ${how} the folders that tasks may use (${bases.join(", ")})`);
+
+  async function reach(path: string): Promise<Reached> {
+    const names = segments(path);
+    if (!bases.some((base) => segments(base).every((name, index) => name === names[index])))
+      throw denied(path, "it is not in");
+    try {
+      const reached = await deepest(path);
+      await mustBeShared(reached, path);
+      return reached;
+    } catch (error) {
+      throw error instanceof RangeError ? denied(path, "it leads out of") : error;
+    }
+  }
+
+  return {
+    reach,
+    async follow(path) {
+      const { folder, missing } = await reach(path);
+      if (missing.length === 0) return folder;
+      throw new StorageError("not-found", `there is no "${path}"`);
+    },
+  };
+}
+
+const namesOf = ({ folder, missing }: Reached): string[] => [...segments(folder.path), ...missing];
+
+/** Opens what a path was found to lead to. Throws if something else lies there by now, or it is reached by a link. */
+export async function openFound(local: string, flags: number): Promise<FileHandle> {
+  const handle = await open(local, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if ((await readlink(pathOfHandle(handle))) === local) return handle;
+    throw new StorageError("transient", "it was moved while it was opened");
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** A path of what is open, whatever becomes of its name. */
+export const pathOfHandle = ({ fd }: FileHandle): string => `/proc/self/fd/${fd}`;
+
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/** Opens the folder that is reached, and makes those below it that are missing. */
+export async function openFolder(
+  { folder, missing }: Reached,
+  make: (folder: FileHandle, name: string) => Promise<void>,
+): Promise<FileHandle> {
+  let local = folder.local;
+  let open = await openFound(local, FOLDER);
+  for (const name of missing) {
+    await using above = open;
+    await make(above, name);
+    local = join(local, name);
+    open = await openFound(local, FOLDER);
+  }
+  return open;
+}

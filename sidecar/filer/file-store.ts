@@ -1,0 +1,106 @@
+// File store: one local file, or an empty folder, into the shared claim.
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { mustHold } from "./body.ts";
+import { clone, copyBytes } from "./file-copy.ts";
+import { type FilePaths, openFolder, pathOfHandle } from "./file-path.ts";
+import { segments } from "./mounts.ts";
+import { StorageError } from "./storage.ts";
+
+interface StoreContext {
+  paths: FilePaths;
+  signal: AbortSignal;
+  /** Keeps our unfinished files apart from those of others. */
+  own: string;
+}
+
+interface Store {
+  file: string;
+  sizeBytes: number;
+  path: string;
+}
+
+/** Under another name at first; it gets its own when all of it is on disk, and takes the place of what had it. */
+export async function storeFile(
+  { file, sizeBytes, path }: Store,
+  { paths, signal, own }: StoreContext,
+): Promise<void> {
+  const names = segments(path);
+  const name = names.pop();
+  if (name === undefined || path.endsWith("/"))
+    throw new StorageError("permanent", `"${path}" is no path of a file`);
+  mustHold(file, sizeBytes);
+  await using folder = await openFolder(await paths.reach(`/${names.join("/")}`), makeFolderIn);
+  const key = createHash("sha256").update(`${own} ${path}`).digest("hex").slice(0, 16);
+  // By the open folder, so that it is written there whatever becomes of the folder's name.
+  const part = `${pathOfHandle(folder)}/.tespod-part-${key}`;
+  try {
+    await fill({ part, file, sizeBytes }, folder, signal);
+    signal.throwIfAborted();
+    await rename(part, `${pathOfHandle(folder)}/${name}`);
+    await folder.sync();
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}
+
+async function fill(
+  { part, file, sizeBytes }: { part: string; file: string; sizeBytes: number },
+  folder: FileHandle,
+  signal: AbortSignal,
+): Promise<void> {
+  const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+  await using to = await open(part, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  await using from = await open(file, "r");
+  // It may have grown since its size was taken.
+  if (await clone(from, to)) await to.truncate(sizeBytes);
+  else await copyBytes({ from, to, start: 0, end: sizeBytes, signal });
+  mustHold(file, sizeBytes);
+  await handOver(to, folder, READ_AND_WRITE);
+  await to.sync();
+}
+
+/** Makes the folder, and those above it that are missing. */
+export async function keepFolder(path: string, { paths }: StoreContext): Promise<void> {
+  const folder = await openFolder(await paths.reach(path), makeFolderIn);
+  await folder.close();
+}
+
+async function makeFolderIn(above: FileHandle, name: string): Promise<void> {
+  const path = `${pathOfHandle(above)}/${name}`;
+  try {
+    await mkdir(path, 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return; // another upload made it meanwhile
+    throw error;
+  }
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  await using made = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  await handOver(made, above, EVERYTHING);
+  await above.sync();
+}
+
+const READ_AND_WRITE = 0o666;
+/** With the bit that hands the group on. */
+const EVERYTHING = 0o2777;
+
+/**
+ * What is made belongs to whom the folder above belongs to, who would else not be able to remove it, and is as open as that
+ * folder is.
+ */
+async function handOver(made: FileHandle, above: FileHandle, mask: number): Promise<void> {
+  const { uid, gid, mode } = await above.stat();
+  const inherited = mode & mask;
+  // Before it is another's: then it would not be ours to change any more.
+  await made.chmod(inherited | OWNER_MAY);
+  try {
+    await made.chown(uid, gid);
+  } catch {
+    // A server that knows no root (root_squash), or no capability for it: then at least everybody may read it.
+    await made.chmod(inherited | OWNER_MAY | (mask & 0o555));
+  }
+}
+
+const OWNER_MAY = 0o600;

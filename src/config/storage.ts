@@ -1,0 +1,83 @@
+// The variables that say what of storage task pods get besides Secrets: a claim with files, and an identity of their own.
+import * as v from "valibot";
+import { defined } from "../defined.ts";
+import type { PodSettings, SharedFiles, WebIdentity } from "../pod/settings.ts";
+import { isObjectName } from "../tes/kubernetes-names.ts";
+import { isWithin, normalizePath } from "../tes/path.ts";
+import { integer, list, optionalInteger, text } from "./values.ts";
+
+const objectName = v.optional(
+  v.pipe(v.string(), v.check(isObjectName, "Must be the name of a Kubernetes object")),
+);
+const isPath = (value: string): boolean => value.startsWith("/") && !value.split("/").includes("..");
+
+/** Timers cannot be set for longer. */
+const seconds = optionalInteger(1, 2_000_000);
+
+export const storageVariables = {
+  TESPOD_TRANSFER_SECONDS_MAX: seconds,
+  TESPOD_STAGING_SECONDS_MAX: seconds,
+  TESPOD_UPLOAD_SECONDS_MAX: seconds,
+  TESPOD_FILES_CLAIM: objectName,
+  TESPOD_FILES_ROOT: v.optional(
+    v.pipe(v.string(), v.check(isPath, 'Must be an absolute path without ".."'), v.transform(normalizePath)),
+  ),
+  TESPOD_FILES_BASES: v.pipe(
+    list,
+    v.everyItem(isPath, 'Must be absolute paths without ".."'),
+    v.mapItems(normalizePath),
+  ),
+  TESPOD_WEB_IDENTITY_AUDIENCE: v.optional(text),
+  TESPOD_WEB_IDENTITY_SECONDS: integer(600, 86_400, 3600),
+  TESPOD_WEB_IDENTITY_SERVICE_ACCOUNT: objectName,
+} as const;
+
+const schema = v.object(storageVariables);
+type Variables = v.InferOutput<typeof schema>;
+
+export const storageSettings = (
+  env: Variables,
+): Pick<PodSettings, "files" | "webIdentity" | "transferSecondsMax"> =>
+  defined({ files: files(env), webIdentity: webIdentity(env), transferSecondsMax: transferSecondsMax(env) });
+
+function transferSecondsMax(env: Variables): PodSettings["transferSecondsMax"] {
+  const bounds = defined<NonNullable<PodSettings["transferSecondsMax"]>>({
+    transfer: env.TESPOD_TRANSFER_SECONDS_MAX,
+    staging: env.TESPOD_STAGING_SECONDS_MAX,
+    upload: env.TESPOD_UPLOAD_SECONDS_MAX,
+  });
+  return Object.keys(bounds).length === 0 ? undefined : bounds;
+}
+
+const webIdentity = (env: Variables): WebIdentity | undefined =>
+  env.TESPOD_WEB_IDENTITY_AUDIENCE === undefined
+    ? undefined
+    : defined<WebIdentity>({
+        audience: env.TESPOD_WEB_IDENTITY_AUDIENCE,
+        expirationSeconds: env.TESPOD_WEB_IDENTITY_SECONDS,
+        serviceAccount: env.TESPOD_WEB_IDENTITY_SERVICE_ACCOUNT,
+      });
+
+function files(env: Variables): SharedFiles | undefined {
+  const { TESPOD_FILES_CLAIM: claim, TESPOD_FILES_ROOT: root, TESPOD_FILES_BASES: bases } = env;
+  if (claim === undefined || root === undefined) return undefined;
+  return { claim, root, bases: bases.length === 0 ? [root] : bases };
+}
+
+/** Variables that do not go together, as a message; undefined if there are none. */
+export function storageFault(env: Variables): string | undefined {
+  const { TESPOD_FILES_CLAIM: claim, TESPOD_FILES_ROOT: root, TESPOD_FILES_BASES: bases } = env;
+  if ((claim === undefined) !== (root === undefined))
+    return "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required with one another";
+  if (bases.length === 0) return undefined;
+  if (root === undefined)
+    return "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required with TESPOD_FILES_BASES";
+  const outside = bases.find((base) => !isWithin(base, root));
+  return outside === undefined
+    ? undefined
+    : `TESPOD_FILES_BASES="${bases.join(",")}": "${outside}" must be in TESPOD_FILES_ROOT="${root}"`;
+}
+
+/** For service-info: clients look there whether a path of theirs can be used as it is. */
+export const fileLocations = (env: Variables): string[] =>
+  (files(env)?.bases ?? []).map((base) => `file://${base.split("/").map(encodeURIComponent).join("/")}`);
