@@ -71,9 +71,12 @@ export function toClusterError(action: string, error: unknown): ClusterError {
   return new ClusterError("unavailable", `${action}: ${message}`, { cause: error });
 }
 
+/** The second as long as nobody has counted yet what a new ResourceQuota limits. */
+const quotaIsFull = /exceeded quota|status unknown for quota/;
+
 function kindOf(status: Status): ClusterErrorKind {
   if (status.code === 429) return "throttled";
-  if (status.code === 403 && status.message.includes("exceeded quota")) return "quota";
+  if (status.code === 403 && quotaIsFull.test(status.message)) return "quota";
   return isRefusal(status) ? "refused" : "unavailable";
 }
 

@@ -60,7 +60,7 @@ describe("before there is a pod", () => {
     { title: "nor for the pod to be asked for", gone: true, expected: { do: "create" } },
     {
       title: "a refusal for quota leaves it owed one",
-      run: { waiting: { reason: "Pod was not created: exceeded quota", since: secondsAgo(9999) } },
+      run: { waiting: { reason: "Pod was not created: quota", since: secondsAgo(9999) } },
       expected: { do: "create" },
     },
     {

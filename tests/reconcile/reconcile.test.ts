@@ -235,34 +235,41 @@ describe("the API server does not take the pod", () => {
     expect(leftovers(cluster)).toEqual([]);
   });
 
-  test("403 for quota: QUEUED with the reason, once; created when there is room", async () => {
-    await using store = openWatchedStore();
-    await storeTask(store);
-    const cluster = createStandIn({ live: successfulLife(alone) });
-    let full = true;
-    let tries = 0;
-    const quota: Cluster = {
-      ...cluster,
-      createPod(pod, signal) {
-        tries++;
-        return full
-          ? Promise.reject(new ClusterError("quota", "exceeded quota: pods=10"))
-          : cluster.createPod(pod, signal);
-      },
-    };
-    await using service = startService(store, quota);
-    const queued = await store.until("abc", ({ run }) => run.waiting !== undefined);
-    expect(queued.state).toBe("QUEUED");
-    // The next try of its own is 10 s away; a poke stands for it.
-    service.reconciler.poke("abc");
-    while (tries < 2) await new Promise(setImmediate);
-    full = false;
-    service.reconciler.poke("abc");
-    await store.until("abc", isCleared);
-    const { systemLogs } = (await store.getFull("abc"))?.additions ?? noAdditions;
-    expect(systemLogs.filter((line) => line.includes("exceeded quota"))).toHaveLength(1);
-    expect(systemLogs[0]).toEndWith(" Pod was not created: exceeded quota: pods=10");
-  });
+  test.each([
+    { kind: "quota", words: (used: number) => `exceeded quota: q, used: pods=${used}` },
+    { kind: "throttled", words: (used: number) => `too many requests (${used})` },
+    { kind: "unavailable", words: (used: number) => `no answer in ${used} s` },
+  ] as const)(
+    "$kind: QUEUED with the reason, once however it is worded; created when it is over",
+    async ({ kind, words }) => {
+      await using store = openWatchedStore();
+      await storeTask(store);
+      const cluster = createStandIn({ live: successfulLife(alone) });
+      let full = true;
+      let tries = 0;
+      const refusing: Cluster = {
+        ...cluster,
+        createPod(pod, signal) {
+          tries++;
+          return full
+            ? Promise.reject(new ClusterError(kind, words(tries), { retryAfterSeconds: 0.01 }))
+            : cluster.createPod(pod, signal);
+        },
+      };
+      await using service = startService(store, refusing);
+      const queued = await store.until("abc", ({ run }) => run.waiting !== undefined);
+      expect(queued.state).toBe("QUEUED");
+      // The next try of its own may be 10 s away; a poke stands for it.
+      service.reconciler.poke("abc");
+      while (tries < 2) await new Promise(setImmediate);
+      full = false;
+      service.reconciler.poke("abc");
+      await store.until("abc", isCleared);
+      const { systemLogs } = (await store.getFull("abc"))?.additions ?? noAdditions;
+      expect(systemLogs.filter((line) => line.includes("Pod was not created"))).toHaveLength(1);
+      expect(systemLogs[0]).toEndWith(` Pod was not created: ${words(1)}`);
+    },
+  );
 
   test("422: SYSTEM_ERROR with the server's message, and nothing left", async () => {
     await using store = openWatchedStore();

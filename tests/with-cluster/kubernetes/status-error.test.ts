@@ -35,6 +35,12 @@ describe("the kind of an answer", () => {
       kind: "quota",
     },
     {
+      what: "a ResourceQuota that nobody has counted yet",
+      code: 403,
+      body: status(403, "Forbidden", 'pods "x" is forbidden: status unknown for quota: q, resources: pods'),
+      kind: "quota",
+    },
+    {
       what: "a quota that the pod names no limits for",
       code: 403,
       body: status(
