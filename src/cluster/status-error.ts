@@ -67,7 +67,8 @@ export function toClusterError(action: string, error: unknown): ClusterError {
       retryAfterSeconds,
     });
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const words = error instanceof Error ? error.message : String(error);
+  const message = words.replace(/\s*For more information, pass `verbose: true`.*$/, ""); // the runtime's advice to programmers
   return new ClusterError("unavailable", `${action}: ${message}`, { cause: error });
 }
 

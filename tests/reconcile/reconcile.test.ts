@@ -271,6 +271,21 @@ describe("the API server does not take the pod", () => {
     },
   );
 
+  test("no API server: its pod is tried again ever more rarely", async () => {
+    await using store = openWatchedStore();
+    await storeTask(store);
+    const away: Cluster = {
+      ...createStandIn(),
+      createPod: () => Promise.reject(new ClusterError("unavailable", "nobody answers")),
+    };
+    await using service = startService(store, away);
+    for (let failures = 1; failures <= 4; failures++) {
+      while (service.waits.length < failures) await new Promise(setImmediate);
+      service.reconciler.poke("abc"); // stands for the wait
+    }
+    expect(service.waits.slice(0, 4)).toMatchObject([1, 2, 4, 8].map((seconds) => ({ seconds })));
+  });
+
   test("422: SYSTEM_ERROR with the server's message, and nothing left", async () => {
     await using store = openWatchedStore();
     await storeTask(store);
@@ -328,6 +343,23 @@ describe("a watch that is behind", () => {
     await successfulLife(alone)(pod, cluster);
     expect(await store.until("abc", isCleared)).toMatchObject({ state: "COMPLETE", run: { attempt: 1 } });
     expect(cluster.made).toEqual(new Map([["tes-abc-1", 1]]));
+  });
+
+  test("a pod whose node is lost before anything ran: another attempt, and the lost one is removed by force", async () => {
+    await using store = openWatchedStore();
+    await storeTask(store);
+    const cluster = createStandIn();
+    await using _service = startService(store, cluster);
+    await store.until("abc", ({ run }) => run.created);
+    const pod = cluster.pods.get("tes-abc-1");
+    if (pod === undefined) throw new Error("Pod is gone");
+    const longAgo = new Date(Date.now() - 600_000);
+    const lost = { ...pod, metadata: { ...pod.metadata, deletionTimestamp: longAgo } };
+    cluster.pods.set("tes-abc-1", lost);
+    cluster.tell({ type: "changed", pod: lost });
+    await store.until("abc", ({ run }) => run.attempt === 2 && run.created);
+    while (cluster.pods.has("tes-abc-1")) await new Promise(setImmediate);
+    expect([...cluster.pods.keys()]).toEqual(["tes-abc-2"]);
   });
 
   test("a pod deleted by hand before anything ran: another attempt", async () => {

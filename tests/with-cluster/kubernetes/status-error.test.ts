@@ -175,6 +175,14 @@ test("what the network threw is unavailable, with its cause", () => {
   });
 });
 
+test("the runtime's advice to programmers is left out", () => {
+  const advice = "For more information, pass `verbose: true` in the second argument to fetch()";
+  const cause = new Error(`The socket connection was closed unexpectedly. ${advice}`);
+  expect(toClusterError("Cannot list pods", cause).message).toBe(
+    "Cannot list pods: The socket connection was closed unexpectedly.",
+  );
+});
+
 test("a ClusterError stays what it is", () => {
   const error = new ClusterError("quota", "full");
   expect(toClusterError("Cannot list pods", error)).toBe(error);
