@@ -12,9 +12,32 @@ Brings a Kubernetes cluster up if there is none (KUBECONFIG, else kind, else a l
 test, or those whose path contains a filter. With Bun at hand "bun test" runs them on the cluster that is there.
 `;
 
-/** One file sits still for more than ten minutes; it runs beside all others. */
+/** Two files wait for minutes on end; each runs beside all others. */
 const silenceSeconds = 620;
-const slow = "tests/with-cluster/kubernetes/silent-watch.test.ts";
+const silentWatch = "tests/with-cluster/kubernetes/silent-watch.test.ts";
+const lostNode = "tests/with-cluster/failures/lost-node.test.ts";
+/** These take the node, or the whole cluster, from under everybody else. */
+const disruptions = "tests/with-cluster/disruptions/";
+const noApiServer = "tests/with-cluster/disruptions/api-server.test.ts";
+
+const without = (...patterns: readonly string[]): string[] =>
+  patterns.map((pattern) => `--path-ignore-patterns=${pattern}`);
+
+/** Disruptions when all others have ended, but for the silent watch: only without the API server it cannot be. */
+async function runAll(folder: string): Promise<Result[]> {
+  const silence = run(folder, "silent-watch", [silentWatch]);
+  const others = await Promise.all([
+    run(folder, "lost-node", [lostNode]),
+    run(folder, "all", without(silentWatch, lostNode, `${disruptions}**`)),
+  ]);
+  const disrupted = await run(folder, "disruptions", [...without(noApiServer), disruptions]);
+  return [...others, disrupted, await silence, await run(folder, "api-server", [noApiServer])];
+}
+
+interface Result {
+  readonly code: number;
+  readonly counts: Counts;
+}
 
 interface Counts {
   readonly tests: number;
@@ -28,11 +51,7 @@ async function main(filters: readonly string[]): Promise<number> {
   await buildImages(cluster);
   const folder = await mkdtemp(join(tmpdir(), "tespod-test-"));
   try {
-    const runs =
-      filters.length > 0
-        ? [run(folder, "filtered", filters)]
-        : [run(folder, "silent-watch", [slow]), run(folder, "all", [`--path-ignore-patterns=${slow}`])];
-    const results = await Promise.all(runs);
+    const results = filters.length > 0 ? [await run(folder, "filtered", filters)] : await runAll(folder);
     const sum = (key: keyof Counts) => results.reduce((total, { counts }) => total + counts[key], 0);
     const [tests, failed, skipped] = [sum("tests"), sum("failures"), sum("skipped")];
     console.log(
@@ -45,11 +64,7 @@ async function main(filters: readonly string[]): Promise<number> {
 }
 
 /** One run of Bun's test runner, and what its JUnit file counts. */
-async function run(
-  folder: string,
-  name: string,
-  args: readonly string[],
-): Promise<{ code: number; counts: Counts }> {
+async function run(folder: string, name: string, args: readonly string[]): Promise<Result> {
   const file = join(folder, `${name}.xml`);
   // A busy machine may take its time; what hangs is found all the same.
   const command = [

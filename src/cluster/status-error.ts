@@ -67,13 +67,17 @@ export function toClusterError(action: string, error: unknown): ClusterError {
       retryAfterSeconds,
     });
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const words = error instanceof Error ? error.message : String(error);
+  const message = words.replace(/\s*For more information, pass `verbose: true`.*$/, ""); // the runtime's advice to programmers
   return new ClusterError("unavailable", `${action}: ${message}`, { cause: error });
 }
 
+/** The second as long as nobody has counted yet what a new ResourceQuota limits. */
+const quotaIsFull = /exceeded quota|status unknown for quota/;
+
 function kindOf(status: Status): ClusterErrorKind {
   if (status.code === 429) return "throttled";
-  if (status.code === 403 && status.message.includes("exceeded quota")) return "quota";
+  if (status.code === 403 && quotaIsFull.test(status.message)) return "quota";
   return isRefusal(status) ? "refused" : "unavailable";
 }
 

@@ -1,5 +1,5 @@
 // V1Pod → PodFacts: the little of a pod's status that decisions rest on.
-import type { V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
+import type { V1ContainerStatus, V1Pod, V1PodCondition } from "@kubernetes/client-node";
 import * as v from "valibot";
 import { type Outcome, terminationSchema } from "../../sidecar/contract/report.ts";
 import { defined } from "../defined.ts";
@@ -45,7 +45,7 @@ export interface PodFacts {
   readonly supervisorSince?: Date;
   readonly stageIn?: SidecarEnd;
   readonly supervisor?: SidecarEnd;
-  /** Why the system took the pod away (condition DisruptionTarget). */
+  /** Why the system took the pod away (condition DisruptionTarget), with its own words in brackets. */
   readonly disruption?: string;
   /** Terminal phase with what Kubernetes says of it (Evicted, DeadlineExceeded, …); empty if it says nothing. */
   readonly failed?: { readonly reason: string; readonly message: string };
@@ -87,7 +87,7 @@ export function observe(pod: V1Pod): PodFacts {
     supervisorSince: statuses.find(({ name }) => name === containers.supervisor)?.state?.running?.startedAt,
     stageIn: sidecarEnd(statuses, containers.stageIn),
     supervisor: sidecarEnd(statuses, containers.supervisor),
-    disruption: disruption?.status === "True" ? (disruption.reason ?? "DisruptionTarget") : undefined,
+    disruption: disruption?.status === "True" ? describeDisruption(disruption) : undefined,
     failed:
       status?.phase === "Failed" ? { reason: status.reason ?? "", message: status.message ?? "" } : undefined,
   });
@@ -98,6 +98,9 @@ export function observe(pod: V1Pod): PodFacts {
  */
 export const isOver = ({ supervisor, stageIn, failed }: PodFacts): boolean =>
   supervisor !== undefined || failed !== undefined || (stageIn !== undefined && stageIn.exitCode !== 0);
+
+const describeDisruption = ({ reason, message }: V1PodCondition): string =>
+  `${reason ?? "DisruptionTarget"}${message ? ` (${message})` : ""}`;
 
 const identity = (metadata: V1Pod["metadata"]) => ({
   name: metadata?.name ?? "",

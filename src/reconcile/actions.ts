@@ -9,7 +9,7 @@ import type { TaskStore } from "../store/store.ts";
 import { noAdditions, type TaskRecord } from "../tes/record.ts";
 import { applyReports } from "../tes/reports.ts";
 import { createPod } from "./create.ts";
-import type { Decision } from "./decide.ts";
+import { type Decision, isLost } from "./decide.ts";
 import type { PodCache } from "./pod-cache.ts";
 import type { Next } from "./reconcile.ts";
 
@@ -150,11 +150,15 @@ async function removeStrangers(
   { cluster, store, pods, clock }: Dependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const strangers = pods.podsOf(task).filter(({ name, deleting }) => name !== keep && !deleting);
+  const now = clock();
+  // One that is being deleted is gone soon, unless its node is lost: then only force removes it, and its claim.
+  const strangers = pods
+    .podsOf(task)
+    .filter((facts) => facts.name !== keep && (!facts.deleting || isLost(facts, now)));
   if (strangers.length === 0) return;
   const known = (await store.getLine(task)) !== undefined;
   for (const { name, uid, creationTime } of strangers) {
-    const ageSeconds = (clock().getTime() - creationTime.getTime()) / 1000;
+    const ageSeconds = (now.getTime() - creationTime.getTime()) / 1000;
     if (known || ageSeconds >= strangerAgeSecondsMin)
       await cluster.deletePod(name, { graceSeconds: 0, uid }, signal);
   }

@@ -75,23 +75,28 @@ async function refused(
   const now = clock();
   const message = `Pod was not created: ${error.message}`;
   const additions = { ...noAdditions, systemLogs: [systemLog(message, now.toISOString())] };
+  /** One line for each kind of reason: how much of a quota is used, and how a call broke, reads otherwise at every try. */
+  const wait = async () => {
+    const reason = `Pod was not created: ${error.kind}`;
+    if (record.run.waiting?.reason === reason) return;
+    const waiting = { reason, since: now.toISOString() };
+    await store.save({ ...record, run: { ...record.run, waiting } }, additions);
+  };
   switch (error.kind) {
     case "refused":
       await store.save(withoutPod(record, now), additions);
       return "again";
+    case "quota":
+      await wait();
+      return quotaRetrySeconds;
     case "throttled": {
       const seconds = error.retryAfterSeconds ?? 1;
       pause(seconds);
+      await wait();
       return seconds;
     }
-    case "quota":
-    case "unavailable": {
-      // One line of system_logs for each reason, however often it is met.
-      const waiting = { reason: message, since: now.toISOString() };
-      if (record.run.waiting?.reason !== message)
-        await store.save({ ...record, run: { ...record.run, waiting } }, additions);
-      if (error.kind === "quota") return quotaRetrySeconds;
+    case "unavailable":
+      await wait();
       throw error;
-    }
   }
 }

@@ -8,6 +8,7 @@ import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
 import { follow } from "./follow.ts";
 import { noteImages } from "./note-images.ts";
 import { isClaimFault, patienceSeconds } from "./patience.ts";
+import { causesOf, tell, type WaitingReason } from "./waiting.ts";
 
 /** The pod as last seen; "absent" from a complete list; "unknown" while there was no list yet. */
 export type Sight = PodFacts | "absent" | "unknown";
@@ -94,7 +95,7 @@ const lostAfterSeconds = 120;
 const secondsToLoss = ({ deletionTime }: PodFacts, now: Date): number | undefined =>
   deletionTime && lostAfterSeconds - (now.getTime() - deletionTime.getTime()) / 1000;
 
-const isLost = (facts: PodFacts, now: Date): boolean => (secondsToLoss(facts, now) ?? 1) <= 0;
+export const isLost = (facts: PodFacts, now: Date): boolean => (secondsToLoss(facts, now) ?? 1) <= 0;
 
 function awaitDeletion(facts: PodFacts, now: Date): Decision {
   const seconds = secondsToLoss(facts, now);
@@ -209,8 +210,9 @@ function decideWaiting(situation: Situation, facts: PodFacts): Decision | undefi
     const { waiting: _, ...run } = record.run;
     return { do: "change", record: { ...record, run }, systemLogs: [] };
   }
-  if (known?.reason !== waiting.reason) {
-    const run = { ...record.run, waiting: { reason: waiting.reason, since: now.toISOString() } };
+  const told = tell(known, waiting, now);
+  if (told !== undefined) {
+    const run = { ...record.run, waiting: told };
     return {
       do: "change",
       record: { ...record, run },
@@ -218,19 +220,21 @@ function decideWaiting(situation: Situation, facts: PodFacts): Decision | undefi
     };
   }
   const patience = patienceSeconds(facts, policy);
-  if (patience === undefined) return undefined;
+  if (patience === undefined || known === undefined) return undefined;
   const left = patience - (now.getTime() - Date.parse(known.since)) / 1000;
   if (left > 0) return { do: "rest", wakeAfterSeconds: left };
   // A claim may be bound for another pod; an image is as wrong for the next.
   const judge = facts.trouble === undefined ? retryOr : finish;
-  return judge(situation, "SYSTEM_ERROR", waiting.message);
+  const after = patience > 0 ? ` after ${patience} s` : "";
+  return judge(situation, "SYSTEM_ERROR", `Given up${after}: ${waiting.message}`);
 }
 
 /** Why the pod waits; undefined if it does not, or only an executor whose turn has not come does. */
-function waitingReason({ unschedulable, trouble }: PodFacts, { run }: TaskRecord) {
+function waitingReason({ unschedulable, trouble }: PodFacts, { run }: TaskRecord): WaitingReason | undefined {
   if (unschedulable !== undefined) {
     const what = isClaimFault(unschedulable) ? "the claim" : "a node";
-    return { reason: `Waiting for ${what}`, message: `Waiting for ${what}: ${unschedulable}` };
+    const message = `Waiting for ${what}: ${unschedulable}`;
+    return { reason: `Waiting for ${what}`, causes: causesOf(unschedulable), message };
   }
   if (trouble === undefined) return undefined;
   if (trouble.executor !== undefined && trouble.executor > run.executors.length) return undefined;

@@ -50,17 +50,19 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
   const schedule = createSchedule({ keyed, log, look: (id) => settle(id, false) });
   let signal = new AbortController().signal;
 
-  /** Decides and acts until nothing is owed to the task for now. */
+  /** Decides and acts until nothing is owed to the task for now, or its pod waits to be created. */
   async function settle(id: string, mayCreate: boolean): Promise<void> {
-    let next: Next = "again";
+    let next: Next | "queued" = "again";
     for (let steps = 0; next === "again" || next === "gone"; steps++) {
       if (steps === stepsMax) return schedule.wake(id, 1);
       next = await step(id, next === "gone", mayCreate);
     }
+    if (next === "queued") return;
+    schedule.settled(id);
     if (typeof next === "number") schedule.wake(id, next);
   }
 
-  async function step(id: string, gone: boolean, mayCreate: boolean): Promise<Next> {
+  async function step(id: string, gone: boolean, mayCreate: boolean): Promise<Next | "queued"> {
     const record = await store.get(id);
     const live = record?.live === true;
     await actions.removeStrangers(id, live ? podName(id, record.run.attempt) : undefined, signal);
@@ -70,7 +72,7 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
     if (decision.do === "rest") return decision.wakeAfterSeconds ?? "rest";
     if (decision.do === "create" && !mayCreate) {
       queueCreate(id);
-      return "rest";
+      return "queued";
     }
     return actions.act(record, decision, signal);
   }

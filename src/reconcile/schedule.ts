@@ -9,6 +9,8 @@ export interface Schedule {
   wake(id: string, seconds: number): void;
   /** The task could not be settled: tries again, ever more rarely. */
   failed(id: string, error: unknown): void;
+  /** The task was settled: its next failure is the first again. */
+  settled(id: string): void;
   start(): void;
   /** No looks any more. */
   stop(): void;
@@ -18,6 +20,7 @@ const retrySecondsMax = 30;
 
 interface Dependencies {
   readonly keyed: Keyed;
+  /** Says itself when the task is settled: it may only have queued what may fail later. */
   readonly look: (id: string) => Promise<void>;
   readonly log: Logger;
 }
@@ -36,10 +39,7 @@ export function createSchedule({ keyed, look, log }: Dependencies): Schedule {
       poked.delete(id); // from here on a poke means a change that this look may not have seen
       return look(id);
     };
-    keyed.run(id, job).then(
-      () => failures.delete(id),
-      (error: unknown) => failed(id, error),
-    );
+    keyed.run(id, job).catch((error: unknown) => failed(id, error));
   }
 
   function wake(id: string, seconds: number): void {
@@ -65,6 +65,7 @@ export function createSchedule({ keyed, look, log }: Dependencies): Schedule {
     poke,
     wake,
     failed,
+    settled: (id) => void failures.delete(id),
     start() {
       started = true;
     },

@@ -42,8 +42,13 @@ export interface Run {
   /** Paths of inputs that were declared FILE and proved to be folders. */
   readonly folders?: readonly string[];
   readonly outcome?: { readonly outcome: Outcome; readonly message?: string };
-  /** Why the pod does not start, and since when. */
-  readonly waiting?: { readonly reason: string; readonly since: string };
+  /** Why the pod does not start, and since when; of that, the causes told last, and how often they changed. */
+  readonly waiting?: {
+    readonly reason: string;
+    readonly since: string;
+    readonly causes?: string;
+    readonly changes?: number;
+  };
   /** Why the system takes the pod away, once it is known. */
   readonly disruption?: string;
   readonly startTime?: string;

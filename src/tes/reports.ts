@@ -86,11 +86,13 @@ function describe(event: ReportEvent): string | undefined {
     case "staged":
       return event.files === 0
         ? undefined
-        : `Staged ${event.files} files, ${event.bytes} bytes in ${event.milliseconds / 1000} s`;
+        : `Staged ${fileCount(event.files)}, ${event.bytes} bytes in ${event.milliseconds / 1000} s`;
     case "uploaded":
-      return `Uploaded ${event.outputs.length} files, ${event.outputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} bytes`;
+      return `Uploaded ${fileCount(event.outputs.length)}, ${event.outputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} bytes`;
     case "finished":
-      return event.message;
+      return event.outcome === "interrupted"
+        ? `Interrupted: ${event.message ?? "no reason given"}`
+        : event.message;
     case "executor-started":
     case "executor-ended":
       return undefined;
@@ -110,3 +112,5 @@ function describeProgress({
   const what = phase === "staging" ? "Staging" : "Uploading";
   return `${what}: ${files}${allFiles} files, ${gigabytes(bytes)}${allBytes} GB after ${seconds} s`;
 }
+
+const fileCount = (count: number): string => `${count} file${count === 1 ? "" : "s"}`;

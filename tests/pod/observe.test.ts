@@ -221,6 +221,21 @@ const rows: readonly Row[] = [
     },
   },
   {
+    title: "a disruption is told with the words of who makes it",
+    pod: onNode({
+      conditions: [
+        scheduled,
+        {
+          type: "DisruptionTarget",
+          status: "True",
+          reason: "EvictionByEvictionAPI",
+          message: "Eviction API: evicting",
+        },
+      ],
+    }),
+    facts: { ...there, disruption: "EvictionByEvictionAPI (Eviction API: evicting)" },
+  },
+  {
     title: "a disruption that was called off is none",
     pod: onNode({
       conditions: [scheduled, { type: "DisruptionTarget", status: "False", reason: "PreemptionByScheduler" }],

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { PodFacts } from "../../src/pod/observe.ts";
 import { type Decision, decide, type Sight } from "../../src/reconcile/decide.ts";
+import { causesOf } from "../../src/reconcile/waiting.ts";
 import type { Run } from "../../src/tes/record.ts";
 import type { State } from "../../src/tes/state.ts";
 import { inSeconds, makeFacts, makePolicy, makeRecord, now, secondsAgo } from "../support/make.ts";
@@ -60,7 +61,7 @@ describe("before there is a pod", () => {
     { title: "nor for the pod to be asked for", gone: true, expected: { do: "create" } },
     {
       title: "a refusal for quota leaves it owed one",
-      run: { waiting: { reason: "Pod was not created: exceeded quota", since: secondsAgo(9999) } },
+      run: { waiting: { reason: "Pod was not created: quota", since: secondsAgo(9999) } },
       expected: { do: "create" },
     },
     {
@@ -525,6 +526,12 @@ describe("a node that is cut off", () => {
 
 describe("a pod that does not start", () => {
   const unbound = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+  const waitingForClaim = { reason: "Waiting for the claim", causes: causesOf(unbound) };
+  const waitingForNode = (words: string) => ({
+    reason: "Waiting for a node",
+    since: secondsAgo(31_536_000),
+    causes: causesOf(words),
+  });
   const waitingSince = (seconds: number, reason: string): Partial<Run> => ({
     ...underWay,
     waiting: { reason, since: secondsAgo(seconds) },
@@ -544,8 +551,28 @@ describe("a pod that does not start", () => {
     },
     {
       title: "still unschedulable after a year: QUEUED without another word",
-      run: { created: true, waiting: { reason: "Waiting for a node", since: secondsAgo(31_536_000) } },
+      run: { created: true, waiting: waitingForNode("0/1 nodes are available: 1 Insufficient cpu.") },
       sight: makeFacts({ unschedulable: "0/2 nodes are available: 2 Insufficient cpu." }),
+      expected: rest,
+    },
+    {
+      title: "unschedulable for another cause: told, too",
+      run: { created: true, waiting: waitingForNode("0/1 nodes are available: 1 Insufficient cpu.") },
+      sight: makeFacts({ unschedulable: "0/1 nodes are available: 1 Insufficient example.org/gpu." }),
+      expected: {
+        do: "change",
+        state: "QUEUED",
+        waiting: "Waiting for a node",
+        says: ["Waiting for a node: 0/1 nodes are available: 1 Insufficient example.org/gpu."],
+      },
+    },
+    {
+      title: "the cause has changed too often: QUEUED without another word",
+      run: {
+        created: true,
+        waiting: { ...waitingForNode("0/1 nodes are available: 1 Insufficient cpu."), changes: 10 },
+      },
+      sight: makeFacts({ unschedulable: "0/1 nodes are available: 1 Insufficient example.org/gpu." }),
       expected: rest,
     },
     {
@@ -561,20 +588,22 @@ describe("a pod that does not start", () => {
     },
     {
       title: "not bound yet: waited for",
-      run: { created: true, waiting: { reason: "Waiting for the claim", since: secondsAgo(800) } },
+      run: { created: true, waiting: { ...waitingForClaim, since: secondsAgo(800) } },
       sight: makeFacts({ unschedulable: unbound }),
       expected: { do: "rest", wakeAfterSeconds: 100 },
     },
     {
       title: "not bound in fifteen minutes: another attempt",
-      run: { created: true, waiting: { reason: "Waiting for the claim", since: secondsAgo(900) } },
+      run: { created: true, waiting: { ...waitingForClaim, since: secondsAgo(900) } },
       sight: makeFacts({ unschedulable: unbound }),
       expected: {
         do: "change",
         state: "QUEUED",
         attempt: 2,
         created: false,
-        says: [`Waiting for the claim: ${unbound}; no executor was started, trying again (attempt 2 of 3)`],
+        says: [
+          `Given up after 900 s: Waiting for the claim: ${unbound}; no executor was started, trying again (attempt 2 of 3)`,
+        ],
       },
     },
     {
@@ -582,7 +611,7 @@ describe("a pod that does not start", () => {
       run: {
         attempt: 3,
         created: true,
-        waiting: { reason: "Waiting for the claim", since: secondsAgo(900) },
+        waiting: { ...waitingForClaim, since: secondsAgo(900) },
       },
       sight: makeFacts({ unschedulable: unbound }),
       expected: {
@@ -591,7 +620,7 @@ describe("a pod that does not start", () => {
         attempt: 3,
         created: true,
         waiting: "Waiting for the claim",
-        says: [`Waiting for the claim: ${unbound}`],
+        says: [`Given up after 900 s: Waiting for the claim: ${unbound}`],
       },
     },
     {
@@ -745,7 +774,9 @@ describe("a pod that does not start", () => {
     expect(after(seconds)).toMatchObject({
       do: "change",
       state: "SYSTEM_ERROR",
-      says: [`Container exec-0 does not start: ${reason} ${message}`],
+      says: [
+        `Given up${seconds > 0 ? ` after ${seconds} s` : ""}: Container exec-0 does not start: ${reason} ${message}`,
+      ],
     });
   });
 });

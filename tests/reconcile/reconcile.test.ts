@@ -235,33 +235,55 @@ describe("the API server does not take the pod", () => {
     expect(leftovers(cluster)).toEqual([]);
   });
 
-  test("403 for quota: QUEUED with the reason, once; created when there is room", async () => {
+  test.each([
+    { kind: "quota", words: (used: number) => `exceeded quota: q, used: pods=${used}` },
+    { kind: "throttled", words: (used: number) => `too many requests (${used})` },
+    { kind: "unavailable", words: (used: number) => `no answer in ${used} s` },
+  ] as const)(
+    "$kind: QUEUED with the reason, once however it is worded; created when it is over",
+    async ({ kind, words }) => {
+      await using store = openWatchedStore();
+      await storeTask(store);
+      const cluster = createStandIn({ live: successfulLife(alone) });
+      let full = true;
+      let tries = 0;
+      const refusing: Cluster = {
+        ...cluster,
+        createPod(pod, signal) {
+          tries++;
+          return full
+            ? Promise.reject(new ClusterError(kind, words(tries), { retryAfterSeconds: 0.01 }))
+            : cluster.createPod(pod, signal);
+        },
+      };
+      await using service = startService(store, refusing);
+      const queued = await store.until("abc", ({ run }) => run.waiting !== undefined);
+      expect(queued.state).toBe("QUEUED");
+      // The next try of its own may be 10 s away; a poke stands for it.
+      service.reconciler.poke("abc");
+      while (tries < 2) await new Promise(setImmediate);
+      full = false;
+      service.reconciler.poke("abc");
+      await store.until("abc", isCleared);
+      const { systemLogs } = (await store.getFull("abc"))?.additions ?? noAdditions;
+      expect(systemLogs.filter((line) => line.includes("Pod was not created"))).toHaveLength(1);
+      expect(systemLogs[0]).toEndWith(` Pod was not created: ${words(1)}`);
+    },
+  );
+
+  test("no API server: its pod is tried again ever more rarely", async () => {
     await using store = openWatchedStore();
     await storeTask(store);
-    const cluster = createStandIn({ live: successfulLife(alone) });
-    let full = true;
-    let tries = 0;
-    const quota: Cluster = {
-      ...cluster,
-      createPod(pod, signal) {
-        tries++;
-        return full
-          ? Promise.reject(new ClusterError("quota", "exceeded quota: pods=10"))
-          : cluster.createPod(pod, signal);
-      },
+    const away: Cluster = {
+      ...createStandIn(),
+      createPod: () => Promise.reject(new ClusterError("unavailable", "nobody answers")),
     };
-    await using service = startService(store, quota);
-    const queued = await store.until("abc", ({ run }) => run.waiting !== undefined);
-    expect(queued.state).toBe("QUEUED");
-    // The next try of its own is 10 s away; a poke stands for it.
-    service.reconciler.poke("abc");
-    while (tries < 2) await new Promise(setImmediate);
-    full = false;
-    service.reconciler.poke("abc");
-    await store.until("abc", isCleared);
-    const { systemLogs } = (await store.getFull("abc"))?.additions ?? noAdditions;
-    expect(systemLogs.filter((line) => line.includes("exceeded quota"))).toHaveLength(1);
-    expect(systemLogs[0]).toEndWith(" Pod was not created: exceeded quota: pods=10");
+    await using service = startService(store, away);
+    for (let failures = 1; failures <= 4; failures++) {
+      while (service.waits.length < failures) await new Promise(setImmediate);
+      service.reconciler.poke("abc"); // stands for the wait
+    }
+    expect(service.waits.slice(0, 4)).toMatchObject([1, 2, 4, 8].map((seconds) => ({ seconds })));
   });
 
   test("422: SYSTEM_ERROR with the server's message, and nothing left", async () => {
@@ -321,6 +343,23 @@ describe("a watch that is behind", () => {
     await successfulLife(alone)(pod, cluster);
     expect(await store.until("abc", isCleared)).toMatchObject({ state: "COMPLETE", run: { attempt: 1 } });
     expect(cluster.made).toEqual(new Map([["tes-abc-1", 1]]));
+  });
+
+  test("a pod whose node is lost before anything ran: another attempt, and the lost one is removed by force", async () => {
+    await using store = openWatchedStore();
+    await storeTask(store);
+    const cluster = createStandIn();
+    await using _service = startService(store, cluster);
+    await store.until("abc", ({ run }) => run.created);
+    const pod = cluster.pods.get("tes-abc-1");
+    if (pod === undefined) throw new Error("Pod is gone");
+    const longAgo = new Date(Date.now() - 600_000);
+    const lost = { ...pod, metadata: { ...pod.metadata, deletionTimestamp: longAgo } };
+    cluster.pods.set("tes-abc-1", lost);
+    cluster.tell({ type: "changed", pod: lost });
+    await store.until("abc", ({ run }) => run.attempt === 2 && run.created);
+    while (cluster.pods.has("tes-abc-1")) await new Promise(setImmediate);
+    expect([...cluster.pods.keys()]).toEqual(["tes-abc-2"]);
   });
 
   test("a pod deleted by hand before anything ran: another attempt", async () => {

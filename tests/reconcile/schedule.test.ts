@@ -50,7 +50,9 @@ test("failures wait 1, 2, 4 … at most 30 s; a success begins anew", async () =
     let looks = 0;
     const { schedule, keyed, waits } = given(() => {
       looks++;
-      return failing ? Promise.reject(new Error("down")) : Promise.resolve();
+      if (failing) return Promise.reject(new Error("down"));
+      schedule.settled("a");
+      return Promise.resolve();
     });
     schedule.start();
     schedule.poke("a");

@@ -16,6 +16,8 @@ import { makePolicy, makeSettings, silent } from "../support/make.ts";
 export interface Service extends AsyncDisposable {
   readonly reconciler: Reconciler;
   readonly pods: PodCache;
+  /** After how many seconds each failure was to be tried again. */
+  readonly waits: readonly unknown[];
   /** Ends it without waiting for what hangs. */
   kill(): void;
 }
@@ -37,12 +39,15 @@ export function startService(
   const settings = makeSettings({ work });
   const policy = makePolicy({ sharedClaim: work.kind === "claim", ...rules });
   const actions = createActions({ cluster, store, pods, settings, log: silent, clock, creates });
-  const reconciler = createReconciler({ store, pods, actions, policy, log: silent, clock });
+  const waits: unknown[] = [];
+  const log = { ...silent, warn: (_: string, fields: object = {}) => void waits.push({ ...fields }) };
+  const reconciler = createReconciler({ store, pods, actions, policy, log, clock });
   const stopping = new AbortController();
   const running = reconciler.run(stopping.signal);
   return {
     reconciler,
     pods,
+    waits,
     kill: () => stopping.abort(),
     async [Symbol.asyncDispose]() {
       stopping.abort();

@@ -106,6 +106,18 @@ describe("one event", () => {
       run: { outcome: { outcome: "complete" } },
     },
     {
+      title: "the end of a pod that was told to stop: why it ended is for others to say",
+      event: { type: "finished", outcome: "interrupted", message: "Stopped by SIGTERM" },
+      run: { outcome: { outcome: "interrupted", message: "Stopped by SIGTERM" } },
+      systemLogs: [`${time} Interrupted: Stopped by SIGTERM`],
+    },
+    {
+      title: "one file is one",
+      event: { type: "staged", files: 1, bytes: 5, milliseconds: 100 },
+      run: {},
+      systemLogs: [`${time} Staged 1 file, 5 bytes in 0.1 s`],
+    },
+    {
       title: "the end with a reason",
       event: { type: "finished", outcome: "system-error", message: "no bucket" },
       run: { outcome: { outcome: "system-error", message: "no bucket" } },

@@ -68,6 +68,13 @@ export async function stopDaemon(stateFolder: string, name: string, graceSeconds
   rmSync(recordFile(stateFolder, name), { force: true });
 }
 
+/** Sends a signal to the recorded process of that name. Throws if it does not run. */
+export function signalDaemon(stateFolder: string, name: string, signalName: "SIGSTOP" | "SIGCONT"): void {
+  const pid = runningPid(stateFolder, name);
+  if (pid === undefined) throw new Error(`Cannot send ${signalName} to ${name}: it does not run`);
+  process.kill(pid, signalName);
+}
+
 /** The file with what that program wrote. */
 export function logFile(stateFolder: string, name: string): string {
   return join(stateFolder, "log", `${name}.log`);

@@ -12,16 +12,20 @@ export const shell = (line: string, more: object = {}) => ({
 });
 
 /** Objects of Kubernetes that belong to tasks: pods, claims and plan Secrets, by kind and name. */
-async function taskObjects({ kubectl }: Pick<Deployed, "kubectl">): Promise<string[]> {
+async function taskObjects({ kubectl }: Pick<Deployed, "kubectl">, task: string): Promise<string[]> {
   const text = await kubectl(["get", "pods,pvc,secrets", "-o", "name"]);
-  return text.split("\n").filter((name) => name.includes("/tes-"));
+  return text.split("\n").filter((name) => name.includes(`/tes-${task}`));
 }
 
-/** Waits until no object of any task is left; throws with what is. */
-export async function untilNothingIsLeft(service: Pick<Deployed, "kubectl">, seconds = 60): Promise<void> {
+/** Waits until no object of that task, or of any, is left; throws with what is. */
+export async function untilNothingIsLeft(
+  service: Pick<Deployed, "kubectl">,
+  seconds = 60,
+  task = "",
+): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
-    const left = await taskObjects(service);
+    const left = await taskObjects(service, task);
     if (left.length === 0) return;
     if (Date.now() > deadline) throw new Error(`After ${seconds} s there is still: ${left.join(", ")}`);
     await sleep(200);

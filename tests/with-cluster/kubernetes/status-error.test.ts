@@ -35,6 +35,12 @@ describe("the kind of an answer", () => {
       kind: "quota",
     },
     {
+      what: "a ResourceQuota that nobody has counted yet",
+      code: 403,
+      body: status(403, "Forbidden", 'pods "x" is forbidden: status unknown for quota: q, resources: pods'),
+      kind: "quota",
+    },
+    {
       what: "a quota that the pod names no limits for",
       code: 403,
       body: status(
@@ -167,6 +173,14 @@ test("what the network threw is unavailable, with its cause", () => {
     message: "Cannot list pods: ECONNREFUSED",
     cause,
   });
+});
+
+test("the runtime's advice to programmers is left out", () => {
+  const advice = "For more information, pass `verbose: true` in the second argument to fetch()";
+  const cause = new Error(`The socket connection was closed unexpectedly. ${advice}`);
+  expect(toClusterError("Cannot list pods", cause).message).toBe(
+    "Cannot list pods: The socket connection was closed unexpectedly.",
+  );
 });
 
 test("a ClusterError stays what it is", () => {

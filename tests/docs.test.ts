@@ -1,0 +1,42 @@
+// The documents name files and tests of this repository: all of them are there.
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+const documents = [root, join(root, "docs")].flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name).slice(root.length + 1)),
+);
+
+const linksIn = (text: string) =>
+  [...text.matchAll(/\[([^\]]+)\]\(([^)\s#]+)[^)]*\)/g)].map(([, words = "", target = ""]) => ({
+    words,
+    target,
+  }));
+
+test.each(documents)("the links of %s lead to files that are there", (document) => {
+  const broken = linksIn(read(document))
+    .map(({ target }) => target)
+    .filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(document), target)));
+  expect(broken).toEqual([]);
+});
+
+describe("docs/failures.md", () => {
+  const rows = read("docs/failures.md")
+    .split("\n")
+    .filter((line) => /^\| (?!what happens)/.test(line));
+
+  test.each(rows.map((row) => [row.slice(2, row.indexOf(" |")), row]))(
+    "%s: names tests by words of theirs",
+    (_, row) => {
+      const links = linksIn(row);
+      if (!row.endsWith("no test yet |")) expect(links).not.toEqual([]);
+      const wrong = links.filter(({ words, target }) => !read(join("docs", target)).includes(words));
+      expect(wrong).toEqual([]);
+    },
+  );
+});
