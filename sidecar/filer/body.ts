@@ -1,5 +1,5 @@
 // Body: a file as the body of a request, and the body of a response into a file, in flat memory on each runtime.
-import { closeSync, openAsBlob, openSync, statSync, writeSync } from "node:fs";
+import { closeSync, openAsBlob, openSync, readSync, statSync, writeSync } from "node:fs";
 import { StorageError } from "./storage.ts";
 
 /** The bytes from `start` to `end` of a file, read only as they are sent. Their number is the request's content-length. */
@@ -8,12 +8,31 @@ export async function fileBody(file: string, start: number, end: number): Promis
   return (await openAsBlob(file)).slice(start, end);
 }
 
+/** The same bytes in memory. */
+export function readBytes(file: string, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(end - start);
+  const fd = openSync(file, "r");
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(fd, bytes, at, bytes.length - at, start + at);
+      if (count === 0) throw tooShort();
+      at += count;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
+}
+
 /** Throws if the file is shorter than that: what is left of it must not be published as if it were all. */
 export function mustHold(file: string, bytes: number): void {
   // The runtimes differ in what they send of a file that has become too short. None fails.
   if (statSync(file).size >= bytes) return;
-  throw new StorageError("permanent", "the file became shorter while it was uploaded");
+  throw tooShort();
 }
+
+const tooShort = (): StorageError =>
+  new StorageError("permanent", "the file became shorter while it was uploaded");
 
 /** For a fetch whose body is to be the bytes as they are stored, also if the server says that they are gzip. */
 export const asStored: BunFetchRequestInit = typeof Bun === "undefined" ? {} : { decompress: false };
@@ -43,23 +62,37 @@ export async function boundedText(response: Response, bytesMax: number): Promise
   return Buffer.concat(chunks).subarray(0, bytesMax).toString();
 }
 
-/** Makes the body the whole of a file. Throws if the connection ends before the body does; what came until then is kept. */
-export async function saveBody(response: Response, file: string): Promise<void> {
-  // Without a detour through JavaScript: half the memory and half the processor time of the loop below.
-  if (typeof Bun !== "undefined") await Bun.write(file, response);
-  else await writeChunks(response, openSync(file, "w"));
+/**
+ * Gives `take` the body piece by piece, in order, until it wants no more and says false; then the rest is not received. Throws if
+ * the connection ends before the body does.
+ */
+export async function takeBody(response: Response, take: (bytes: Uint8Array) => boolean): Promise<void> {
+  for await (const chunk of response.body ?? []) {
+    const goesOn = take(chunk);
+    free(chunk);
+    if (!goesOn) return;
+  }
 }
 
-/** Adds the body to a file, and keeps what came of it too. (Bun.write cannot: it may enlarge the file before it appends.) */
-export const appendBody = (response: Response, file: string): Promise<void> =>
-  writeChunks(response, openSync(file, "a"));
+/**
+ * Gives the memory of a chunk back at once. The collector, which sees small objects only, would let dozens of megabytes of them
+ * pile up. Elsewhere than on Bun a chunk may share its memory with others.
+ */
+function free(chunk: Uint8Array<ArrayBufferLike>): void {
+  const { buffer } = chunk;
+  if (typeof Bun !== "undefined" && buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength)
+    buffer.transfer(0);
+}
 
-async function writeChunks(response: Response, fd: number): Promise<void> {
-  try {
-    for await (const chunk of response.body ?? []) {
-      for (let rest: Uint8Array = chunk; rest.length > 0; ) rest = rest.subarray(writeSync(fd, rest));
-    }
-  } finally {
-    closeSync(fd);
+/**
+ * More at a time costs less in theory. But the page cache takes as large a block for it as there is, and in a virtual machine
+ * the host may first have to find the memory behind that: writes of 128 KiB took up to ten times as long as these.
+ */
+const WRITE_BYTES = 32 * 1024;
+
+/** Writes all of the bytes there. */
+export function writeAt(fd: number, bytes: Uint8Array, position: number): void {
+  for (let at = 0; at < bytes.length; ) {
+    at += writeSync(fd, bytes, at, Math.min(WRITE_BYTES, bytes.length - at), position + at);
   }
 }

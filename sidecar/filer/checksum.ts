@@ -21,18 +21,21 @@ export interface Checksum {
 export function checksumIn(headers: Headers, etagIsMd5: boolean): Checksum | undefined {
   const found: Checksum[] = [
     ...amazonChecksums(headers),
-    ...fieldChecksums(headers.get("repr-digest") ?? "", /([\w-]+)=:([^:]*):/g),
-    ...fieldChecksums(headers.get("digest") ?? "", /([\w-]+)=([^,\s]*)/g),
-    ...known("md5", headers.get("content-md5") ?? ""),
+    ...fieldChecksums(headers.get("repr-digest"), /([\w-]+)=:([^:]*):/g),
+    ...fieldChecksums(headers.get("digest"), /([\w-]+)=([^,\s]*)/g),
+    ...known("md5", headers.get("content-md5")),
     ...(etagIsMd5 ? etagChecksum(headers) : []),
   ];
-  return ALGORITHMS.map((algorithm) => found.find((each) => each.algorithm === algorithm)).find(Boolean);
+  return found.toSorted((one, other) => costOf(one) - costOf(other))[0];
 }
+
+const costOf = ({ algorithm }: Checksum): number => ALGORITHMS.indexOf(algorithm);
 
 /** A value that is not as long as the algorithm's is none: a composite of S3, a format of somebody's own. */
 const BYTES: Readonly<Record<Algorithm, number>> = { crc32: 4, sha1: 20, sha256: 32, md5: 16, sha512: 64 };
 
-function known(name: string, value: string): Checksum[] {
+function known(name: string, value: string | null): Checksum[] {
+  if (value === null) return [];
   const algorithm = ALGORITHMS.find((each) => each === name.toLowerCase().replace("-", ""));
   if (algorithm === undefined || !/^[A-Za-z0-9+/]+=*$/.test(value)) return [];
   const bytes = Buffer.from(value, "base64");
@@ -42,10 +45,10 @@ function known(name: string, value: string): Checksum[] {
 const amazonChecksums = (headers: Headers): Checksum[] =>
   headers.get("x-amz-checksum-type") === "COMPOSITE"
     ? []
-    : ALGORITHMS.flatMap((name) => known(name, headers.get(`x-amz-checksum-${name}`) ?? ""));
+    : ALGORITHMS.flatMap((name) => known(name, headers.get(`x-amz-checksum-${name}`)));
 
-const fieldChecksums = (field: string, pattern: RegExp): Checksum[] =>
-  Array.from(field.matchAll(pattern)).flatMap(([, name = "", value = ""]) => known(name, value));
+const fieldChecksums = (field: string | null, pattern: RegExp): Checksum[] =>
+  Array.from(field?.matchAll(pattern) ?? []).flatMap(([, name = "", value = ""]) => known(name, value));
 
 /** S3: the MD5 of an object that came in one piece, unless it is encrypted with a key of the customer's. */
 function etagChecksum(headers: Headers): Checksum[] {
@@ -56,24 +59,34 @@ function etagChecksum(headers: Headers): Checksum[] {
   return [{ algorithm: "md5", value: Buffer.from(hex, "hex").toString("base64") }];
 }
 
-interface Sum {
+/** A checksum in the making. */
+export interface Sum {
   add(bytes: Uint8Array): void;
-  /** In base64. */
+  /** In base64. To be asked for once, at the end. */
   value(): string;
+  /** How many were added. */
+  bytes(): number;
 }
 
-function newSum(algorithm: Algorithm): Sum {
-  if (algorithm !== "crc32") {
-    const hash = createHash(algorithm);
-    return { add: (bytes) => void hash.update(bytes), value: () => hash.digest("base64") };
-  }
-  let sum = 0;
+export function newSum(algorithm: Algorithm): Sum {
+  const hash = algorithm === "crc32" ? undefined : createHash(algorithm);
+  let [sum, count] = [0, 0];
   return {
     add: (bytes) => {
-      sum = crc32(bytes, sum);
+      if (hash) hash.update(bytes);
+      else sum = crc32(bytes, sum);
+      count += bytes.length;
     },
-    value: () => crcText(sum),
+    value: () => (hash ? hash.digest("base64") : crcText(sum)),
+    bytes: () => count,
   };
+}
+
+/** The checksum of bytes in memory. */
+export function checksumOfBytes(algorithm: Algorithm, bytes: Uint8Array): Checksum {
+  const sum = newSum(algorithm);
+  sum.add(bytes);
+  return { algorithm, value: sum.value() };
 }
 
 const CHUNK_BYTES = 1024 * 1024;

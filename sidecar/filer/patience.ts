@@ -10,18 +10,20 @@ export interface Patience {
 
 export const defaultPatience: Patience = { stallMilliseconds: 60_000, bytesPerSecondMin: 1024 };
 
+type Operation<Value> = (signal: AbortSignal, abort: (reason: unknown) => void) => Promise<Value>;
+
 interface Watched {
   signal: AbortSignal;
   patience: Patience;
 }
 
 /**
- * Gives the operation a signal that ends it, as a transient failure, once too little has come for too long. `moved` tells how
- * many bytes have come so far.
+ * Gives the operation a signal that ends it, as a transient failure, once too little has come for too long, and the means to end
+ * itself. `moved` tells how many bytes have come so far.
  */
 export async function whileMoving<Value>(
   { signal, patience, moved }: Watched & { moved: () => number },
-  operation: (signal: AbortSignal) => Promise<Value>,
+  operation: Operation<Value>,
 ): Promise<Value> {
   const { stallMilliseconds, bytesPerSecondMin } = patience;
   const least = (bytesPerSecondMin * stallMilliseconds) / 1000;
@@ -56,14 +58,20 @@ const TIMER_MAX = 2 ** 31 - 1;
 
 const stalled = (words: string): StorageError => new StorageError("transient", words);
 
+/** Not AbortSignal.any: what it makes lives until the collector finds it, and thousands of small files have thousands of them. */
 async function ending<Value>(
-  operation: (signal: AbortSignal) => Promise<Value>,
+  operation: Operation<Value>,
   { signal, stop }: { signal: AbortSignal; stop: AbortController },
 ): Promise<Value> {
+  const abort = (): void => stop.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
   try {
-    return await operation(AbortSignal.any([signal, stop.signal]));
+    return await operation(stop.signal, (reason) => stop.abort(reason));
   } catch (error) {
     signal.throwIfAborted();
     throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }

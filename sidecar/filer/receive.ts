@@ -1,8 +1,10 @@
 // Receive: one GET of a file over HTTP into a receiver, from where an earlier one was cut, and what it has to add up to.
-import { statSync, truncateSync } from "node:fs";
-import { appendBody, isFramed, isUnpacked, saveBody } from "./body.ts";
-import { checksumIn, checksumOf } from "./checksum.ts";
+import { closeSync, openSync, statSync, truncateSync } from "node:fs";
+import { isFramed, isUnpacked, takeBody, writeAt } from "./body.ts";
+import { checksumIn, checksumOf, newSum } from "./checksum.ts";
+import { lengthOf, rangeOf } from "./content-range.ts";
 import { type Patience, whileMoving } from "./patience.ts";
+import { beginRanges, type Ranges, type RangesSettings } from "./receive-ranges.ts";
 import { type Receiver, StorageError } from "./storage.ts";
 
 export interface ReceiveRequest {
@@ -16,24 +18,41 @@ export interface ReceiveRequest {
   etagIsMd5(response: Response): boolean;
   /** What a status that is not a success means. */
   failure(response: Response): Promise<StorageError>;
+  /** How large files come in several ranges at once; undefined: they do not. */
+  ranges?: RangesSettings;
+}
+
+interface Reception {
+  request: ReceiveRequest;
+  receiver: Receiver;
+  /** Bytes that have come so far. */
+  moved: number;
+  ranges: Ranges | undefined;
 }
 
 /** Returns the size of the whole file. Throws if the bytes received are not those that the server spoke of. */
 export async function receive(request: ReceiveRequest, receiver: Receiver): Promise<number> {
   const { signal, patience } = request;
-  const moved = (): number => statSync(receiver.file).size;
-  await whileMoving({ signal, patience, moved }, (limit) => receiveBody(request, receiver, limit));
-  return await verified(receiver, signal);
+  const reception: Reception = { request, receiver, moved: 0, ranges: undefined };
+  const watched = { signal, patience, moved: () => reception.moved };
+  let failure: { error: unknown } | undefined;
+  try {
+    await whileMoving(watched, (limit, abort) => receiveBody(reception, limit, abort));
+  } catch (error) {
+    if (!reception.ranges) throw error;
+    failure = { error };
+  }
+  return await verified(receiver, signal, await reception.ranges?.finish(failure));
 }
 
-async function receiveBody(request: ReceiveRequest, receiver: Receiver, signal: AbortSignal): Promise<void> {
+async function receiveBody(
+  reception: Reception,
+  signal: AbortSignal,
+  abort: (reason: unknown) => void,
+): Promise<void> {
+  const { request, receiver } = reception;
   const have = receiver.validator === undefined ? 0 : statSync(receiver.file).size;
-  const headers: Record<string, string> = { "accept-encoding": "identity" };
-  if (have > 0 && receiver.validator !== undefined) {
-    headers["range"] = `bytes=${have}-`;
-    headers[request.condition] = receiver.validator;
-  }
-  const response = await request.send(headers, signal);
+  const response = await request.send(headersFor(receiver, have, request), signal);
   const continued = have > 0 && response.status === 206 && rangeOf(response)?.start === have;
   if (!continued) await startAnew(receiver, response, request);
   const size = continued ? continuedSize(response, have) : expectedSize(response);
@@ -44,21 +63,71 @@ async function receiveBody(request: ReceiveRequest, receiver: Receiver, signal: 
       "the server does not say where the file ends, so a cut would not be seen",
     );
   }
-  await (continued ? appendBody : saveBody)(response, receiver.file);
-  const received = statSync(receiver.file).size;
-  if (size !== undefined && received !== size) {
-    throw new StorageError("transient", `${received} of ${size} bytes were received`);
+  if (!continued && size !== undefined) {
+    const moved = (bytes: number): void => {
+      reception.moved += bytes;
+    };
+    reception.ranges = beginRanges({ request, response, receiver, size, abort, moved });
+  }
+  if (reception.ranges) await reception.ranges.takeFront(response);
+  else await save(reception, response, { have: continued ? have : 0, size });
+}
+
+function headersFor(
+  { validator }: Receiver,
+  have: number,
+  { condition }: ReceiveRequest,
+): Record<string, string> {
+  const asStored = { "accept-encoding": "identity" };
+  if (have === 0 || validator === undefined) return asStored;
+  return { ...asStored, range: `bytes=${have}-`, [condition]: validator };
+}
+
+/** What is not longer is asked for as one piece of memory. It takes less time to come than any patience. */
+const SMALL_BYTES = 32 * 1024;
+
+/** Puts the body behind what there is. What came of it is kept also if it ends too early. */
+async function save(
+  reception: Reception,
+  response: Response,
+  { have, size }: { have: number; size: number | undefined },
+): Promise<void> {
+  const { receiver } = reception;
+  // Somebody may have cut the file.
+  if (receiver.sum?.bytes() !== have) receiver.sum = undefined;
+  let position = have;
+  const fd = openSync(receiver.file, "r+");
+  const take = (bytes: Uint8Array): boolean => {
+    writeAt(fd, bytes, position);
+    receiver.sum?.add(bytes);
+    position += bytes.length;
+    reception.moved += bytes.length;
+    return true;
+  };
+  try {
+    if (size !== undefined && size - have <= SMALL_BYTES) take(await response.bytes());
+    else await takeBody(response, take);
+  } finally {
+    closeSync(fd);
+  }
+  if (size !== undefined && position !== size) {
+    throw new StorageError("transient", `${position} of ${size} bytes were received`);
   }
 }
 
-/** The size of the file, once its bytes are those that were promised. If not, none of them are kept. */
-async function verified(receiver: Receiver, signal: AbortSignal): Promise<number> {
-  const { file, checksum } = receiver;
+/** The size of the file, once its bytes are those that were promised. If not, none of them are kept. `known` is their checksum. */
+async function verified(receiver: Receiver, signal: AbortSignal, known?: string): Promise<number> {
+  const { file, checksum, sum } = receiver;
   const { size } = statSync(file);
   if (!checksum) return size;
-  const { value } = await checksumOf(file, checksum.algorithm, { start: 0, end: size }, signal);
+  const value =
+    known ??
+    (sum?.bytes() === size
+      ? sum.value()
+      : (await checksumOf(file, checksum.algorithm, { start: 0, end: size }, signal)).value);
   if (value === checksum.value) return size;
   receiver.validator = undefined;
+  receiver.sum = undefined;
   truncateSync(file, 0);
   const { algorithm } = checksum;
   throw new StorageError(
@@ -71,8 +140,9 @@ async function startAnew(receiver: Receiver, response: Response, request: Receiv
   const wasContinuing = receiver.validator !== undefined;
   receiver.validator = undefined;
   receiver.checksum = undefined;
+  receiver.sum = undefined;
   // Now, not with the first bytes: if there are none, the old ones would be taken for the new version's.
-  truncateSync(receiver.file, 0);
+  if (statSync(receiver.file).size > 0) truncateSync(receiver.file, 0);
   if (response.status === 200) {
     const refusal = request.refusal(response);
     if (refusal !== undefined) {
@@ -82,6 +152,7 @@ async function startAnew(receiver: Receiver, response: Response, request: Receiv
     receiver.validator = strongValidator(response.headers);
     // Of what the runtime unpacks, it is not known what it was.
     if (!isUnpacked(response)) receiver.checksum = checksumIn(response.headers, request.etagIsMd5(response));
+    receiver.sum = receiver.checksum && newSum(receiver.checksum.algorithm);
     return;
   }
   // The version changed meanwhile (412), or there is nothing behind what we have (416): from the start, then.
@@ -104,16 +175,6 @@ function strongValidator(headers: Headers): string | undefined {
   return changed !== null && age >= 60_000 ? changed : undefined;
 }
 
-function rangeOf(response: Response): { start: number; end: number; total: number | undefined } | undefined {
-  const match = /^bytes (\d+)-(\d+)\/(?:(\d+)|\*)$/.exec(response.headers.get("content-range") ?? "");
-  if (!match) return undefined;
-  return {
-    start: Number(match[1]),
-    end: Number(match[2]),
-    total: match[3] === undefined ? undefined : Number(match[3]),
-  };
-}
-
 /** Throws if the answer, which goes on from there, does not go on to the file's end. */
 function continuedSize(response: Response, have: number): number | undefined {
   const range = rangeOf(response);
@@ -127,8 +188,3 @@ function continuedSize(response: Response, have: number): number | undefined {
 /** Undefined if the server does not say (a chunked body), or says it of other bytes. */
 const expectedSize = (response: Response): number | undefined =>
   isUnpacked(response) ? undefined : lengthOf(response);
-
-function lengthOf(response: Response): number | undefined {
-  const length = response.headers.get("content-length");
-  return length === null ? undefined : Number(length);
-}

@@ -9,7 +9,7 @@ export interface S3Request {
   object: S3Object;
   query?: Record<string, string>;
   headers?: Record<string, string>;
-  body?: Blob | string;
+  body?: Blob | Uint8Array<ArrayBuffer> | string;
   /** Ends the request, its body included. */
   signal: AbortSignal;
 }

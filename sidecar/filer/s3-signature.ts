@@ -60,16 +60,26 @@ export function signRequest(
     signed["x-amz-content-sha256"],
   ];
   const toSign = ["AWS4-HMAC-SHA256", time, place.join("/"), sha256(canonical.join("\n"))].join("\n");
-  const key = place.reduce<Buffer | string>(
-    (secret, part) => hmac(secret, part),
-    `AWS4${keys.secretAccessKey}`,
-  );
-  const signature = hmac(key, toSign).toString("hex");
+  const signature = hmac(signingKey(keys, place), toSign).toString("hex");
   const credential = `${keys.accessKeyId}/${place.join("/")}`;
   return {
     ...signed,
     authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`,
   };
+}
+
+const signingKeys = new WeakMap<S3Keys, { place: string; key: Buffer | string }>();
+
+/** It is the same all day: derived for each request, it would cost as much as all the rest of the signature. */
+function signingKey(keys: S3Keys, place: readonly string[]): Buffer | string {
+  const known = signingKeys.get(keys);
+  if (known?.place === place.join("/")) return known.key;
+  const key = place.reduce<Buffer | string>(
+    (secret, part) => hmac(secret, part),
+    `AWS4${keys.secretAccessKey}`,
+  );
+  signingKeys.set(keys, { place: place.join("/"), key });
+  return key;
 }
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -1,7 +1,7 @@
 // S3 upload: a file becomes an object, in one piece or in parts, each checked by the server.
 import PQueue from "p-queue";
-import { fileBody, mustHold } from "./body.ts";
-import { checksumIn, checksumOf, joinCrc32 } from "./checksum.ts";
+import { fileBody, mustHold, readBytes } from "./body.ts";
+import { checksumIn, checksumOf, checksumOfBytes, joinCrc32 } from "./checksum.ts";
 import { type Patience, whilePatient } from "./patience.ts";
 import { retry } from "./retry.ts";
 import type { S3Client, S3Part } from "./s3-client.ts";
@@ -38,15 +38,15 @@ interface Put extends Upload {
 async function put(upload: Put, range: { start: number; end: number }): Promise<S3Part> {
   const { client, file, object, query, signal, patience } = upload;
   const bytes = range.end - range.start;
-  const body = await fileBody(file, range.start, range.end);
-  const { value: crc32 } = await checksumOf(file, "crc32", range, signal);
+  const { body, checksum } = await bodyOf(file, range, signal);
+  const crc32 = await checksum("crc32");
   const headers = { ...upload.headers, "x-amz-checksum-crc32": crc32 };
   return await whilePatient({ signal, patience, bytes }, async (limit) => {
     const response = await client.send({ method: "PUT", object, query, headers, body, signal: limit });
     if (!response.ok) throw await s3Failure(response);
     await response.arrayBuffer();
     const seen = checksumIn(response.headers, upload.etagIsMd5);
-    const right = seen?.algorithm === "md5" ? (await checksumOf(file, "md5", range, limit)).value : crc32;
+    const right = seen?.algorithm === "md5" ? await checksum("md5") : crc32;
     if (seen && (seen.algorithm === "md5" || seen.algorithm === "crc32") && seen.value !== right) {
       throw new StorageError(
         "transient",
@@ -55,6 +55,30 @@ async function put(upload: Put, range: { start: number; end: number }): Promise<
     }
     return { etag: response.headers.get("etag") ?? "", crc32, bytes };
   });
+}
+
+/** What is not longer is read once, and sent and summed up in memory. */
+const SMALL_BYTES = 64 * 1024;
+
+interface PutBody {
+  body: Blob | Uint8Array<ArrayBuffer>;
+  /** Of the same bytes, in base64. */
+  checksum(algorithm: "crc32" | "md5"): Promise<string>;
+}
+
+async function bodyOf(
+  file: string,
+  range: { start: number; end: number },
+  signal: AbortSignal,
+): Promise<PutBody> {
+  if (range.end - range.start > SMALL_BYTES) {
+    return {
+      body: await fileBody(file, range.start, range.end),
+      checksum: async (algorithm) => (await checksumOf(file, algorithm, range, signal)).value,
+    };
+  }
+  const body = readBytes(file, range.start, range.end);
+  return { body, checksum: (algorithm) => Promise.resolve(checksumOfBytes(algorithm, body).value) };
 }
 
 /** Nothing is visible before the last step. On failure the parts are removed, as far as the server still listens. */

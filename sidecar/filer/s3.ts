@@ -1,11 +1,12 @@
 // S3 storage: objects of one endpoint or many, each byte checked on its way where the server can.
-
+import PQueue from "p-queue";
 import { sizeIn } from "./http-request.ts";
 import { defaultPatience, type Patience } from "./patience.ts";
 import { type ReceiveRequest, receive } from "./receive.ts";
 import { retry } from "./retry.ts";
 import { type S3Endpoint, s3Locator } from "./s3-endpoints.ts";
 import { s3Failure } from "./s3-error.ts";
+import { PART_BYTES } from "./s3-parts.ts";
 import { uploadObject } from "./s3-upload.ts";
 import type { S3Object } from "./s3-url.ts";
 import {
@@ -16,9 +17,13 @@ import {
   type StorageSettings,
 } from "./storage.ts";
 
+/** Of all objects together, beside the first requests for them. */
+const RANGES_AT_ONCE = 2;
+
 export function s3Storage(settings: StorageSettings, signal: AbortSignal): Storage {
   const patience = settings.patience ?? defaultPatience;
-  const context: S3Context = { signal, patience, pauses: settings.retry };
+  const ranges = new PQueue({ concurrency: RANGES_AT_ONCE });
+  const context: S3Context = { signal, patience, pauses: settings.retry, ranges };
   const locate = s3Locator(settings, context);
   return {
     async *list(url) {
@@ -49,6 +54,8 @@ export interface S3Context {
   signal: AbortSignal;
   patience: Patience;
   pauses: RetryPauses | undefined;
+  /** Where ranges of large objects wait for their turn. */
+  ranges: PQueue;
 }
 
 async function* listFolder(
@@ -75,9 +82,9 @@ function below(prefix: string, { path, sizeBytes }: Listed): Listed {
 }
 
 const requestOf = (
-  { client, etagIsMd5 }: S3Endpoint,
+  { client, etagIsMd5, partBytes }: S3Endpoint,
   object: S3Object,
-  { signal, patience }: S3Context,
+  { signal, patience, pauses, ranges }: S3Context,
 ): ReceiveRequest => ({
   send: (headers, limit) =>
     client.send({
@@ -90,6 +97,7 @@ const requestOf = (
   etagIsMd5: () => etagIsMd5,
   failure: s3Failure,
   condition: "if-match",
+  ranges: { bytes: partBytes ?? PART_BYTES, queue: ranges, pauses },
   signal,
   patience,
 });

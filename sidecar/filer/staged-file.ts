@@ -1,5 +1,5 @@
 // Staged file: how files and folders that the filer makes are made, for tools of any uid.
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Place } from "./mounts.ts";
 
@@ -29,16 +29,27 @@ export async function writeWhole(
   { mount, local }: Place,
   fill: (file: string) => Promise<number>,
 ): Promise<number> {
-  makeFolder(dirname(local));
   const partial = mount.file ? local : `${local}.tespod-part`;
-  writeFileSync(partial, "");
+  makeEmpty(partial);
   try {
     const size = await fill(partial);
-    chmodSync(partial, FILE_MODE);
-    if (partial !== local) renameSync(partial, local);
+    if (mount.file) chmodSync(partial, FILE_MODE);
+    else renameSync(partial, local);
     return size;
   } catch (error) {
     if (partial !== local) rmSync(partial, { force: true });
     throw error;
+  }
+}
+
+/** Makes the file, its folder only if it is not there: most files of a folder find it made. */
+function makeEmpty(file: string): void {
+  const make = (): void => closeSync(openSync(file, "w", FILE_MODE));
+  try {
+    make();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    makeFolder(dirname(file));
+    make();
   }
 }

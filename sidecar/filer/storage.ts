@@ -1,5 +1,5 @@
 // Storage: what every kind of storage promises, and how it fails.
-import type { Checksum } from "./checksum.ts";
+import type { Checksum, Sum } from "./checksum.ts";
 import type { HostLogin } from "./netrc.ts";
 import type { Patience } from "./patience.ts";
 import { publicUrl } from "./url.ts";
@@ -24,6 +24,10 @@ export interface Receiver {
   validator?: string | undefined;
   /** What the whole of that version has to add up to. */
   checksum?: Checksum | undefined;
+  /** The same of the bytes that it holds, as long as it is known without reading them. */
+  sum?: Sum | undefined;
+  /** The server cannot send parts of it. */
+  wholeOnly?: boolean;
 }
 
 /**

@@ -2,17 +2,22 @@
 import { parseArgs } from "node:util";
 import { benchApi } from "./api.ts";
 import { type Figure, printLine, printTable } from "./figures.ts";
+import { benchFiler, parseLoad } from "./filer.ts";
 import { runBurst, runExecutors, runLatency } from "./on-cluster.ts";
 
 const help = `Usage: npm run bench [-- latency] [--rounds=N]
        npm run bench -- executors [--rounds=N]
        npm run bench -- burst [--tasks=N] [--rounds=N]
        npm run bench -- api [--tasks=N,N] [--store=sqlite,postgres]
+       npm run bench -- filer [--rounds=N] [--sizes=1GiB,10000x4KiB] [--ignore-checksum]
 
   latency    tasks that do nothing, or copy 1 KiB from S3 to S3, POST to COMPLETE, and a bare pod, POST to Succeeded, in turn
   executors  the gap between executors, cancels, and the memory of gates, supervisor and service
   burst      so many no-op tasks at once, and bare pods, in turn; and the calls of the API server that one task costs
   api        the HTTP interface and its store alone: creates, reads, and pages of lists with so many tasks stored; no cluster
+  filer      files to and from an S3 server on this machine, by the sidecar and by Debian's rclone in turn; no cluster. Sizes are
+             like 1GiB, 10000x4KiB, 20GiB-sparse; three times the size is needed on disk. With --ignore-checksum rclone
+             compares nothing but sizes
 
 One JSON line for each figure on stdout, then a table; progress on stderr.
 `;
@@ -21,6 +26,8 @@ interface Options {
   readonly rounds?: string | undefined;
   readonly tasks?: string | undefined;
   readonly store?: string | undefined;
+  readonly sizes?: string | undefined;
+  readonly "ignore-checksum"?: boolean | undefined;
 }
 
 const benches: Readonly<Record<string, (options: Options) => AsyncIterable<Figure>>> = {
@@ -29,6 +36,12 @@ const benches: Readonly<Record<string, (options: Options) => AsyncIterable<Figur
   burst: ({ tasks = "100", rounds = "3" }) => runBurst(count("tasks", tasks), count("rounds", rounds)),
   api: ({ tasks = "1000,100000,1000000", store = stores.join() }) =>
     benchApi({ stores: storesOf(store), tasks: tasks.split(",").map((text) => count("tasks", text, 1000)) }),
+  filer: ({ rounds = "5", sizes = "1GiB,10000x4KiB", "ignore-checksum": ignores }) =>
+    benchFiler({
+      loads: sizes.split(",").map(parseLoad),
+      rounds: count("rounds", rounds),
+      flags: ignores ? ["--ignore-checksum"] : [],
+    }),
 };
 
 const stores = ["sqlite", "postgres"] as const;
@@ -51,7 +64,14 @@ async function main(): Promise<void> {
   const text = { type: "string" } as const;
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: text, tasks: text, store: text, help: { type: "boolean" } },
+    options: {
+      rounds: text,
+      tasks: text,
+      store: text,
+      sizes: text,
+      "ignore-checksum": { type: "boolean" },
+      help: { type: "boolean" },
+    },
   });
   if (values.help) return void process.stdout.write(help);
   const [name = "latency"] = positionals;

@@ -100,7 +100,12 @@ export async function assembleContext(
   }
 }
 
-async function compile(entry: string, path: string, architecture: Architecture): Promise<void> {
+/** Compiles a program of the project as it is in its image. */
+export async function compile(
+  entry: string,
+  path: string,
+  architecture: Architecture = hostArchitecture,
+): Promise<void> {
   const isOwn = process.platform === "linux" && architecture === hostArchitecture;
   const target = isOwn ? [] : [`--target=bun-linux-${architecture === "amd64" ? "x64" : "arm64"}`];
   // Split, what a program loads only when it needs it takes no memory until then.
