@@ -16,6 +16,7 @@ test, or those whose path contains a filter. With Bun at hand "bun test" runs th
 const silenceSeconds = 620;
 const silentWatch = "tests/with-cluster/kubernetes/silent-watch.test.ts";
 const lostNode = "tests/with-cluster/failures/lost-node.test.ts";
+const withCluster = "tests/with-cluster/";
 /** These take the node, or the whole cluster, from under everybody else. */
 const disruptions = "tests/with-cluster/disruptions/";
 const noApiServer = "tests/with-cluster/disruptions/api-server.test.ts";
@@ -23,12 +24,16 @@ const noApiServer = "tests/with-cluster/disruptions/api-server.test.ts";
 const without = (...patterns: readonly string[]): string[] =>
   patterns.map((pattern) => `--path-ignore-patterns=${pattern}`);
 
-/** Disruptions when all others have ended, but for the silent watch: only without the API server it cannot be. */
+/**
+ * What mostly waits for the cluster beside what mostly computes. Disruptions when all others have ended, but for the silent
+ * watch: only without the API server it cannot be.
+ */
 async function runAll(folder: string): Promise<Result[]> {
   const silence = run(folder, "silent-watch", [silentWatch]);
   const others = await Promise.all([
     run(folder, "lost-node", [lostNode]),
-    run(folder, "all", without(silentWatch, lostNode, `${disruptions}**`)),
+    run(folder, "with-cluster", [...without(silentWatch, lostNode, `${disruptions}**`), withCluster]),
+    run(folder, "without-cluster", without(`${withCluster}**`)),
   ]);
   const disrupted = await run(folder, "disruptions", [...without(noApiServer), disruptions]);
   return [...others, disrupted, await silence, await run(folder, "api-server", [noApiServer])];
@@ -37,6 +42,8 @@ async function runAll(folder: string): Promise<Result[]> {
 interface Result {
   readonly code: number;
   readonly counts: Counts;
+  /** Titles of the tests that failed. */
+  readonly failed: readonly string[];
 }
 
 interface Counts {
@@ -52,6 +59,8 @@ async function main(filters: readonly string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "tespod-test-"));
   try {
     const results = filters.length > 0 ? [await run(folder, "filtered", filters)] : await runAll(folder);
+    const titles = results.flatMap(({ failed }) => failed);
+    if (titles.length > 0) console.log(`\nFailed:\n${titles.map((title) => `  ${title}`).join("\n")}`);
     const sum = (key: keyof Counts) => results.reduce((total, { counts }) => total + counts[key], 0);
     const [tests, failed, skipped] = [sum("tests"), sum("failures"), sum("skipped")];
     console.log(
@@ -78,8 +87,16 @@ async function run(folder: string, name: string, args: readonly string[]): Promi
   const env = { ...process.env, TESPOD_TEST_SILENCE_SECONDS: String(silenceSeconds) };
   const child = Bun.spawn(command, { env, stdin: "ignore", stdout: "inherit", stderr: "inherit" });
   const code = await child.exited;
-  return { code, counts: countsOf(readFileSync(file, "utf8")) };
+  const junit = readFileSync(file, "utf8");
+  return { code, counts: countsOf(junit), failed: failedIn(junit) };
 }
+
+/** The runs write into one another's output: what failed is said once more at the end. */
+const failedIn = (junit: string): string[] =>
+  [...junit.matchAll(/<testcase ([^>]*[^/])>\s*<failure/g)].map(([, attributes = ""]) => {
+    const value = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+    return `${value("file")}: ${value("name")}`;
+  });
 
 /** The totals of the outermost element. */
 function countsOf(junit: string): Counts {
