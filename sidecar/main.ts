@@ -11,6 +11,7 @@ import { createJournal, type Journal, type JournalLine } from "./report/journal.
 import { createPoster, type Poster } from "./report/poster.ts";
 import { type Callback, postTarget, type Report, reportTo } from "./report/reporter.ts";
 import { type Roots, rootsBelow } from "./roots.ts";
+import { unlessAborted, within } from "./within.ts";
 
 const HELP = `Usage: tespod-sidecar COMMAND [OPTION]...
 
@@ -43,6 +44,8 @@ Environment:
 const SETTLE_MILLISECONDS_MAX = 10_000;
 /** The same when we were told to stop. */
 const INTERRUPTED_SETTLE_MILLISECONDS_MAX = 800;
+/** How long executors' containers that are only just starting are waited for, to tell them that there is nothing to do. */
+const LATE_GATE_MILLISECONDS_MAX = 5000;
 
 interface Program {
   roots: Roots;
@@ -159,7 +162,7 @@ async function runSupervisor(program: Program): Promise<number> {
   const earlier = handOver(program, plan, takeLines(roots));
   const report = reportTo(journal, poster);
   const { superviseTask } = await import("./supervisor/supervisor.ts");
-  const ending = await superviseTask({
+  const { ending, gatesGone } = await superviseTask({
     plan,
     roots,
     report,
@@ -169,7 +172,10 @@ async function runSupervisor(program: Program): Promise<number> {
   report({ type: "finished", ...ending });
   leaveTerminationMessage(roots, ending.outcome, journal);
   const patience = signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX;
-  await Promise.all([poster, earlier].map((each) => each?.settle(patience)));
+  await Promise.all([
+    ...[poster, earlier].map((each) => each?.settle(patience)),
+    within(LATE_GATE_MILLISECONDS_MAX, unlessAborted(signal, gatesGone)).catch(() => undefined),
+  ]);
   return 0;
 }
 

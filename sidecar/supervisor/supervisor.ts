@@ -22,15 +22,25 @@ export interface Ending {
 /** How long the executors may take to end after we were told to stop, before their folder goes from under them. */
 const CLOSE_MILLISECONDS_MAX = 3000;
 
+export interface Supervised {
+  ending: Ending;
+  /**
+   * Resolves when every gate came and went. One that comes when nobody holds its FIFOs any more waits in vain, so the process
+   * should outlive this; but an executor's container may never be started.
+   */
+  gatesGone: Promise<unknown>;
+}
+
 /** Stages if the plan says so, runs the executors, uploads, cleans up. Reports all but the end, which it returns. Never throws. */
-export async function superviseTask(context: SupervisorContext): Promise<Ending> {
+export async function superviseTask(context: SupervisorContext): Promise<Supervised> {
   const steps: Step[] = [];
   const ending = await supervise(context, steps);
+  const gatesGone = Promise.allSettled(steps.map(({ closed }) => closed));
   if (context.plan.workFolder !== "") {
-    await within(CLOSE_MILLISECONDS_MAX, Promise.all(steps.map(({ closed }) => closed)));
+    await within(CLOSE_MILLISECONDS_MAX, gatesGone);
     await cleanUp(context);
   }
-  return ending;
+  return { ending, gatesGone };
 }
 
 /** Fills `steps`, which outlive it. */
