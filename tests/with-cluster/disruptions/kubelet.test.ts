@@ -39,7 +39,7 @@ describe.skipIf(!onNode)(`a kubelet that is away for ${awaySeconds} s`, () => {
       const bucket = await s3.bucket("fail-kubelet");
       const running = await deployed.tes.create({
         outputs: [{ url: `s3://${bucket}/out`, path: "/out/x" }],
-        executors: [shell("sleep 10; echo first"), shell("echo second >/out/x")],
+        executors: [shell("sleep 20; echo first"), shell("echo second >/out/x")],
       });
       const cancelled = await deployed.tes.create({ executors: [shell("exec sleep 600")] });
       await Promise.all([running, cancelled].map((id) => untilState(deployed, id, "RUNNING")));

@@ -13,7 +13,6 @@ import {
   systemLogs,
   testMilliseconds,
   untilSays,
-  untilState,
 } from "./failures.ts";
 import { isFirst, onNode, processesOf, sandboxOf, untilProcess } from "./host-processes.ts";
 import { startSilentServer } from "./silent-server.ts";
@@ -95,12 +94,12 @@ describe.skipIf(!onNode)("a process that is killed on the node", () => {
     "the gate of an executor whose turn has not come: SYSTEM_ERROR that names it, when it comes",
     async () => {
       const id = await deployed.tes.create({
-        executors: [shell("sleep 5; echo first"), shell("echo never")],
+        executors: [shell("exec sleep 600", { ignore_error: true }), shell("echo never")],
       });
-      await untilState(deployed, id, "RUNNING");
       kill((await untilProcess(deployed, `tes-${id}-1`, "exec-1", isFirst)).pid);
+      kill((await untilProcess(deployed, `tes-${id}-1`, "exec-0", isCommand)).pid);
       const task = await ended(deployed, id);
-      expect(summary(task)).toEqual({ state: "SYSTEM_ERROR", executors: [[0, "first\n"]] });
+      expect(summary(task)).toEqual({ state: "SYSTEM_ERROR", executors: [[137, ""]] });
       expect(systemLogs(task)).toContain("Executor 1 was killed before its turn");
       await nothingIsLeftOf(deployed, id);
     },

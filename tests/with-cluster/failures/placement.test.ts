@@ -78,7 +78,7 @@ describe.skipIf(cluster === undefined)("what a task asks for", () => {
             service_account: "runner",
           },
         },
-        executors: [shell("sleep 3; echo placed; ls /var/run/secrets/kubernetes.io || echo no token")],
+        executors: [shell("sleep 10; echo placed; ls /var/run/secrets/kubernetes.io || echo no token")],
       });
       await untilState(deployed, id, "RUNNING");
       const { spec } = await podOf(id);
