@@ -90,19 +90,20 @@ describe.skipIf(cluster === undefined)("what a pod endures", () => {
   );
 
   test.concurrent.each([
-    { title: "a tool that obeys", script: "trap 'echo told; exit 0' TERM", ticks: false },
-    { title: "a tool that does not", script: "trap 'echo told' TERM", ticks: true },
+    { title: "a tool that obeys", script: "trap 'echo told; exit 0' TERM; echo begun", ticks: false },
+    { title: "a tool that does not", script: "trap 'echo told' TERM; echo begun", ticks: true },
     // The shell is not the tool's leader: the signal has to reach the whole group.
     {
       title: "a tool's child",
-      script: "sh -c 'trap \"echo told; exit 0\" TERM; while :; do usleep 10000; done' & wait; wait",
+      script:
+        "trap : TERM; sh -c 'trap \"echo told; exit 0\" TERM; echo begun; while :; do usleep 10000; done' & wait; wait; exit 0",
       ticks: false,
     },
   ])(
     "a cancel is SIGTERM to $title, then SIGKILL",
     async ({ script, ticks }) => {
       const loop = "while :; do echo tick; usleep 200000; done";
-      const id = await deployed.tes.create({ executors: [shell(`echo begun; ${script}; ${loop}`)] });
+      const id = await deployed.tes.create({ executors: [shell(`${script}; ${loop}`)] });
       await deployed.tes.wait(id, { seconds: secondsMax, until: (state) => state === "RUNNING" });
       const log = await followLog(deployed, { pod: `tes-${id}-1`, container: "exec-0", text: "begun" });
       await deployed.tes.cancel(id);
