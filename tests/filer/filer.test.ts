@@ -180,7 +180,7 @@ describe("inputs", () => {
       "another scheme",
       "FILE",
       "gs://bucket/key",
-      "the scheme gs is not supported (s3, http, https, ftp, ftps are)",
+      "the scheme gs is not supported (s3, http, https, ftp, ftps, drs are)",
     ],
     ["a bare path", "FILE", "/local/file", "a URL without a scheme is not supported"],
   ] as const)("%s ends the staging with the reason", async (_, type, url, words) => {
