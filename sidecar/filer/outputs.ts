@@ -36,6 +36,8 @@ interface Delivery {
   transferSecondsMax: number | undefined;
   pauses: RetryPauses | undefined;
   queue: PQueue;
+  /** Uploads under way, by where they go. */
+  underWay: Map<string, Promise<void>>;
   faults: Error[];
   /** Of the declared outputs, those that are not there. */
   missing: string[];
@@ -87,6 +89,7 @@ export async function uploadOutputs({
     transferSecondsMax: plan.secondsMax?.transfer,
     pauses: storage.retry,
     queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
+    underWay: new Map(),
     faults,
     missing: [],
     note,
@@ -140,7 +143,7 @@ async function addFiles(output: PlanOutput, found: string, delivery: Delivery): 
       await delivery.queue.onSizeLessThan(UPLOADS_WAITING_MAX);
       const url = uploadUrl(output, found, file.path, file.isFolder);
       delivery.queue
-        .add(() => uploadFile(file, url, delivery))
+        .add(() => afterOthers(url, delivery, () => uploadFile(file, url, delivery)))
         .catch((error: unknown) => {
           delivery.faults.push(cannotUpload(file.path, url, error));
         });
@@ -157,6 +160,18 @@ async function addFiles(output: PlanOutput, found: string, delivery: Delivery): 
 
 const cannotUpload = (path: string, url: string, error: unknown): Error =>
   new Error(`Cannot upload "${path}" to "${publicUrl(url)}"`, { cause: error });
+
+/** Outputs may overlap (cwl-tes): two uploads to one place at a time would take each other's unfinished file. */
+async function afterOthers(url: string, { underWay }: Delivery, upload: () => Promise<void>): Promise<void> {
+  const before = underWay.get(url);
+  const mine = before === undefined ? upload() : before.catch(() => undefined).then(upload);
+  underWay.set(url, mine);
+  try {
+    await mine;
+  } finally {
+    if (underWay.get(url) === mine) underWay.delete(url);
+  }
+}
 
 async function uploadFile(file: TaskFile, url: string, delivery: Delivery): Promise<void> {
   if (delivery.faults.length >= FAULTS_MAX) return;

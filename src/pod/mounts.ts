@@ -34,12 +34,14 @@ export function planMounts(task: Task): PlanMount[] {
 
 /**
  * The folders that the task's executors may count on although another mount holds them: outputs and volumes, where they are
- * to write, and workdirs, which the runtime would otherwise make for root alone. Those of inputs are made with the inputs.
+ * to write, and workdirs, which the runtime would otherwise make for root alone. Those of inputs are made with the inputs. Of an
+ * output that is a folder only the one above: Cromwell's scripts make the folders of globs, and find fault with one that is there.
  */
 export function plannedFolders(task: Task, mounts: readonly PlanMount[]): string[] {
   const { outputs = [], volumes = [], executors } = task;
   const workdirs = executors.flatMap(({ workdir }) => (workdir === undefined ? [] : [folder(workdir)]));
-  const wanted = [...wantedPaths({ outputs, volumes, executors: [] }), ...workdirs]
+  const written = outputs.map((output) => ({ ...output, type: "FILE" as const }));
+  const wanted = [...wantedPaths({ outputs: written, volumes, executors: [] }), ...workdirs]
     .filter((path) => path.endsWith("/"))
     .map((path) => path.slice(0, -1));
   const holds = (path: string) =>

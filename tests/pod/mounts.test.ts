@@ -152,7 +152,12 @@ describe("folders inside of mounts", () => {
         volumes: ["/n", "/n/v/"],
         outputs: [output("/n/a/b"), output("/n/d", "DIRECTORY"), output("/n/w/x*")],
       },
-      folders: ["/n/v", "/n/a", "/n/d", "/n/w"],
+      folders: ["/n/v", "/n/a", "/n/w"],
+    },
+    {
+      title: "of an output that is a folder only the one above (Cromwell makes those of globs itself)",
+      task: { volumes: ["/n"], outputs: [output("/n/run/glob-0f1e", "DIRECTORY")] },
+      folders: ["/n/run"],
     },
     {
       title: "a workdir in a volume, which the runtime would make for root",
