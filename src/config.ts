@@ -37,7 +37,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Every variable of the service. The README's table lists the same names and defaults. */
+/** Every variable of the service. docs/settings.md lists the same names and defaults. */
 const environmentSchema = v.object({
   TESPOD_HOST: v.optional(text, "0.0.0.0"),
   TESPOD_PORT: integer(0, 65_535, 8080),

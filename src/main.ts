@@ -26,7 +26,7 @@ Usage: tespod [--help | --version | --backup FILE]
 
 --backup writes what the SQLite file of TESPOD_DATABASE holds to a new FILE, while the service runs.
 
-All settings are environment variables; TESPOD_SIDECAR_IMAGE is the only one that must be set. The README lists them.
+All settings are environment variables; TESPOD_SIDECAR_IMAGE is the only one that must be set. docs/settings.md lists them.
 Without KUBECONFIG it uses the service account of the pod it runs in.
 `;
 

@@ -1,4 +1,4 @@
-// Every limit on what a task may ask, in one place; the README lists the same figures.
+// Every limit on what a task may ask, in one place; docs/settings.md lists the same figures.
 
 export const limits = {
   /** One request body. 8 MiB of content as JSON with its escapes, and room for the rest. */

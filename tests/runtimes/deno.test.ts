@@ -58,7 +58,7 @@ test("the service takes tasks, keeps them over a kill -9, lists, cancels and ref
     expect([response.status, await response.json()]).toEqual([status, expect.objectContaining({ status })]);
   }
   expect((await tes.request("/service-info")).status).toBe(200);
-});
+}, 60_000);
 
 test.each(["init", "supervisor"] as const)(
   "the sidecar stages by the %s, runs and uploads",
@@ -85,4 +85,5 @@ test.each(["init", "supervisor"] as const)(
       http.stop();
     }
   },
+  60_000,
 );
