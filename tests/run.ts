@@ -16,24 +16,27 @@ test, or those whose path contains a filter. With Bun at hand "bun test" runs th
 const silenceSeconds = 620;
 const silentWatch = "tests/with-cluster/kubernetes/silent-watch.test.ts";
 const lostNode = "tests/with-cluster/failures/lost-node.test.ts";
-const withCluster = "tests/with-cluster/";
+/** These deploy services and run tasks. */
+const e2e = "tests/with-cluster/e2e/";
+const failures = "tests/with-cluster/failures/";
 /** These take the node, or the whole cluster, from under everybody else. */
 const disruptions = "tests/with-cluster/disruptions/";
 const noApiServer = "tests/with-cluster/disruptions/api-server.test.ts";
 
 const without = (...patterns: readonly string[]): string[] =>
   patterns.map((pattern) => `--path-ignore-patterns=${pattern}`);
+const all = (folder: string): string => `${folder}**`;
 
 /**
- * What mostly waits for the cluster beside what mostly computes. Disruptions when all others have ended, but for the silent
+ * What mostly waits for tasks beside what mostly computes. Disruptions when all others have ended, but for the silent
  * watch: only without the API server it cannot be.
  */
 async function runAll(folder: string): Promise<Result[]> {
   const silence = run(folder, "silent-watch", [silentWatch]);
   const others = await Promise.all([
     run(folder, "lost-node", [lostNode]),
-    run(folder, "with-cluster", [...without(silentWatch, lostNode, `${disruptions}**`), withCluster]),
-    run(folder, "without-cluster", without(`${withCluster}**`)),
+    run(folder, "tasks", [...without(lostNode), e2e, failures]),
+    run(folder, "without-tasks", without(silentWatch, ...[e2e, failures, disruptions].map(all))),
   ]);
   const disrupted = await run(folder, "disruptions", [...without(noApiServer), disruptions]);
   return [...others, disrupted, await silence, await run(folder, "api-server", [noApiServer])];

@@ -23,6 +23,8 @@ export interface DeployOptions {
   readonly namespace?: string;
   /** Starts the service anew although its manifests are as they were: its image may be another under the same tag. */
   readonly restart?: boolean;
+  /** What the service requests in place of what the manifests say. */
+  readonly requests?: Readonly<Record<"cpu" | "memory", string>>;
   /** Changes to the ConfigMap of the base. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -35,7 +37,7 @@ export async function deploy(cluster: Cluster, options: DeployOptions = {}): Pro
   const namespace = options.namespace ?? "tespod";
   const kubectl = (args: string[], stdin?: { input?: string }) =>
     cluster.kubectl(["-n", namespace, ...args], stdin);
-  await applyOverlay(cluster, namespace, options.settings ?? {});
+  await applyOverlay(cluster, namespace, options);
   await kubectl(["apply", "-f", "-"], { input: JSON.stringify(storageSecret(cluster)) });
   if (options.restart) await kubectl(["rollout", "restart", "deployment/tespod"]);
   await kubectl(["rollout", "status", "deployment/tespod", `--timeout=${waitSeconds}s`]);
@@ -58,7 +60,7 @@ export async function deploy(cluster: Cluster, options: DeployOptions = {}): Pro
 async function applyOverlay(
   cluster: Cluster,
   namespace: string,
-  settings: Readonly<Record<string, string>>,
+  { settings = {}, requests }: DeployOptions,
 ): Promise<void> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "tespod-overlay-")));
   try {
@@ -71,7 +73,10 @@ async function applyOverlay(
       kind: "Kustomization",
       namespace,
       resources: [relative(folder, base)],
-      patches: [{ target: { kind: "ConfigMap", name: "tespod" }, patch }],
+      patches: [
+        { target: { kind: "ConfigMap", name: "tespod" }, patch },
+        ...(requests === undefined ? [] : [{ target: deployment, patch: requestsPatch(requests) }]),
+      ],
     };
     await writeFile(join(folder, "kustomization.yaml"), JSON.stringify(kustomization));
     await cluster.kubectl(["apply", "-k", folder]);
@@ -79,6 +84,10 @@ async function applyOverlay(
     await rm(folder, { recursive: true });
   }
 }
+
+const deployment = { kind: "Deployment", name: "tespod" };
+const requestsPatch = (value: object): string =>
+  JSON.stringify([{ op: "replace", path: "/spec/template/spec/containers/0/resources/requests", value }]);
 
 const storageSecret = ({ s3 }: Cluster) => ({
   apiVersion: "v1",

@@ -36,7 +36,9 @@ async function make(options: DeployOptions): Promise<Deployed> {
   await ensureImages();
   // Nothing here is worth waiting five minutes for.
   const settings = { TESPOD_IMAGE_PULL_SECONDS_MAX: "15", ...options.settings };
-  const made = await deploy(cluster, { ...options, settings, restart: true });
+  // Some twenty of them stay side by side, on a node of two cores that the tasks want for themselves.
+  const requests = { cpu: "2m", memory: "32Mi" };
+  const made = await deploy(cluster, { requests, ...options, settings, restart: true });
   atEnd(() => made.remove());
   return made;
 }
