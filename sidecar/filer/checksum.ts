@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
+import { StorageError } from "./storage.ts";
 
 const ALGORITHMS = ["crc32", "sha1", "sha256", "md5", "sha512"] as const;
 
@@ -91,7 +92,10 @@ export function checksumOfBytes(algorithm: Algorithm, bytes: Uint8Array): Checks
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** The checksum of the bytes from `start` to `end` of a file, a megabyte in memory. Ends with the signal. */
+/**
+ * The checksum of the bytes from `start` to `end` of a file, a megabyte in memory. Ends with the signal. Throws if the file does
+ * not hold all of them: the checksum of fewer would vouch for a body that is cut at the same place.
+ */
 export async function checksumOf(
   file: string,
   algorithm: Algorithm,
@@ -104,7 +108,7 @@ export async function checksumOf(
   for (let position = start; position < end; ) {
     signal.throwIfAborted();
     const { bytesRead } = await opened.read(chunk, 0, Math.min(chunk.length, end - position), position);
-    if (bytesRead === 0) break;
+    if (bytesRead === 0) throw new StorageError("permanent", "the file became shorter while it was read");
     sum.add(chunk.subarray(0, bytesRead));
     position += bytesRead;
   }

@@ -113,6 +113,13 @@ test.each(["crc32", "md5", "sha1", "sha256", "sha512"] as const)(
   },
 );
 
+test("the checksum of more than a file holds is an error, and not that of what there is", async () => {
+  const file = join(folder, "short");
+  writeFileSync(file, "0123456789");
+  const sum = checksumOf(file, "crc32", { start: 5, end: 11 }, signal);
+  await expect(sum).rejects.toThrow("the file became shorter");
+});
+
 test.each([
   { title: "none", sizes: [] },
   { title: "one", sizes: [10] },
