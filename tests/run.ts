@@ -12,7 +12,7 @@ Brings a Kubernetes cluster up if there is none (KUBECONFIG, else kind, else a l
 test, or those whose path contains a filter. With Bun at hand "bun test" runs them on the cluster that is there.
 `;
 
-/** Two files wait for minutes on end; each runs beside all others. */
+/** Two files wait for minutes on end. */
 const silenceSeconds = 620;
 const silentWatch = "tests/with-cluster/kubernetes/silent-watch.test.ts";
 const lostNode = "tests/with-cluster/failures/lost-node.test.ts";
@@ -28,14 +28,15 @@ const without = (...patterns: readonly string[]): string[] =>
 const all = (folder: string): string => `${folder}**`;
 
 /**
- * What mostly waits for tasks beside what mostly computes. Disruptions when all others have ended, but for the silent
+ * What mostly waits, for minutes or for tasks, beside what mostly computes. Disruptions when all others have ended, but for the silent
  * watch: only without the API server it cannot be.
  */
 async function runAll(folder: string): Promise<Result[]> {
   const silence = run(folder, "silent-watch", [silentWatch]);
   const others = await Promise.all([
     run(folder, "lost-node", [lostNode]),
-    run(folder, "tasks", [...without(lostNode), e2e, failures]),
+    run(folder, "e2e", [e2e]),
+    run(folder, "failures", [...without(lostNode), failures]),
     run(folder, "without-tasks", without(silentWatch, ...[e2e, failures, disruptions].map(all))),
   ]);
   const disrupted = await run(folder, "disruptions", [...without(noApiServer), disruptions]);
