@@ -7,7 +7,7 @@ import { isTerminal, type State } from "../tes/state.ts";
 import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
 import { follow } from "./follow.ts";
 import { noteImages } from "./note-images.ts";
-import { isClaimFault, patienceSeconds } from "./patience.ts";
+import { isClaimFault, isPodsFault, patienceSeconds } from "./patience.ts";
 import { causesOf, tell, type WaitingReason } from "./waiting.ts";
 
 /** The pod as last seen; "absent" from a complete list; "unknown" while there was no list yet. */
@@ -223,8 +223,7 @@ function decideWaiting(situation: Situation, facts: PodFacts): Decision | undefi
   if (patience === undefined || known === undefined) return undefined;
   const left = patience - (now.getTime() - Date.parse(known.since)) / 1000;
   if (left > 0) return { do: "rest", wakeAfterSeconds: left };
-  // A claim may be bound for another pod; an image is as wrong for the next.
-  const judge = facts.trouble === undefined ? retryOr : finish;
+  const judge = isPodsFault(facts) ? retryOr : finish;
   const after = patience > 0 ? ` after ${patience} s` : "";
   return judge(situation, "SYSTEM_ERROR", `Given up${after}: ${waiting.message}`);
 }

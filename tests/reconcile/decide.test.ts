@@ -692,6 +692,21 @@ describe("a pod that does not start", () => {
       },
     },
     {
+      title: "an executor that was started before our container had laid out its shell: another attempt",
+      state: "INITIALIZING",
+      run: waitingSince(0, "exec-0 StartError"),
+      sight: trouble("StartError", 'exec: "/.tes/bin/sh": stat /.tes/bin/sh: no such file or directory'),
+      expected: {
+        do: "change",
+        state: "QUEUED",
+        attempt: 2,
+        created: false,
+        says: [
+          'Given up: Container exec-0 does not start: StartError exec: "/.tes/bin/sh": stat /.tes/bin/sh: no such file or directory; no executor was started, trying again (attempt 2 of 3)',
+        ],
+      },
+    },
+    {
       title: "the trouble is over: forgotten without a word",
       state: "INITIALIZING",
       run: waitingSince(10, "exec-0 ErrImagePull"),
