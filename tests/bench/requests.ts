@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadKubeconfig } from "../../src/cluster/kubeconfig.ts";
 import { createTlsFetch } from "../../src/cluster/tls-fetch.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { startService } from "../runtimes/service.ts";
 import { createTesClient } from "../support/tes-client.ts";
+import { kubeconfigText, readEntry } from "../with-cluster/kubernetes/support.ts";
 import { type Figure, figure } from "./figures.ts";
 
 export interface RequestsBench {
@@ -26,7 +26,7 @@ export async function benchRequests(bench: RequestsBench): Promise<Figure[]> {
   const proxy = await countingProxy(bench.cluster.kubeconfig);
   try {
     const kubeconfig = join(folder, "kubeconfig");
-    writeFileSync(kubeconfig, kubeconfigOf(proxy.url));
+    writeFileSync(kubeconfig, kubeconfigText({ server: proxy.url, "insecure-skip-tls-verify": true }, {}));
     const port = freePort();
     await using service = await startService([], {
       KUBECONFIG: kubeconfig,
@@ -56,16 +56,8 @@ export async function benchRequests(bench: RequestsBench): Promise<Figure[]> {
 }
 
 async function countingProxy(kubeconfig: string) {
-  const config = loadKubeconfig({ kubeconfig });
-  const options: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
-  await config.applyToHTTPSOptions(options);
-  const upstream = createTlsFetch({
-    ca: String(options.ca),
-    cert: String(options.cert),
-    key: String(options.key),
-    skipVerify: false,
-  });
-  const base = config.getCurrentCluster()?.server ?? "";
+  const { server: base, ca, cert, key } = await readEntry(kubeconfig);
+  const upstream = createTlsFetch({ ca, cert, key, skipVerify: false });
   let count = 0;
   const server = Bun.serve({
     hostname: "127.0.0.1",
@@ -99,16 +91,6 @@ async function countingProxy(kubeconfig: string) {
     },
   };
 }
-
-const kubeconfigOf = (server: string): string =>
-  JSON.stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "counted", cluster: { server, "insecure-skip-tls-verify": true } }],
-    users: [{ name: "nobody", user: {} }],
-    contexts: [{ name: "counted", context: { cluster: "counted", user: "nobody" } }],
-    "current-context": "counted",
-  });
 
 function freePort(): number {
   const server = Bun.serve({ port: 0, fetch: () => new Response() });

@@ -8,6 +8,7 @@ import { startFileServer } from "../filer/file-server.ts";
 import { executor, makePlan, makeScratchPod } from "../step/scratch-pod.ts";
 import { runPod } from "../supervisor/pod.ts";
 import { createTesClient } from "../support/tes-client.ts";
+import { kubeconfigText } from "../with-cluster/kubernetes/support.ts";
 import { deno } from "./deno.ts";
 import { startService } from "./service.ts";
 
@@ -17,19 +18,12 @@ function scratch(): Disposable & { readonly folder: string } {
 }
 
 /** A cluster that nobody answers for: what needs none must work all the same. */
-const nowhere = {
-  apiVersion: "v1",
-  kind: "Config",
-  clusters: [{ name: "nowhere", cluster: { server: "https://127.0.0.1:9" } }],
-  users: [{ name: "nobody", user: {} }],
-  contexts: [{ name: "nowhere", context: { cluster: "nowhere", user: "nobody" } }],
-  "current-context": "nowhere",
-};
+const nowhere = kubeconfigText({ server: "https://127.0.0.1:9" }, {});
 
 test("the service takes tasks, keeps them over a kill -9, lists, cancels and refuses", async () => {
   using place = scratch();
   const kubeconfig = join(place.folder, "kubeconfig");
-  writeFileSync(kubeconfig, JSON.stringify(nowhere));
+  writeFileSync(kubeconfig, nowhere);
   const settings = {
     KUBECONFIG: kubeconfig,
     TESPOD_SIDECAR_IMAGE: "sidecar",
