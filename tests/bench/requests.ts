@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createTlsFetch } from "../../src/cluster/tls-fetch.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { startService } from "../runtimes/service.ts";
+import { freePort } from "../support/free-port.ts";
 import { createTesClient } from "../support/tes-client.ts";
 import { kubeconfigText, readEntry } from "../with-cluster/kubernetes/support.ts";
 import { type Figure, figure } from "./figures.ts";
@@ -27,7 +28,7 @@ export async function benchRequests(bench: RequestsBench): Promise<Figure[]> {
   try {
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigText({ server: proxy.url, "insecure-skip-tls-verify": true }, {}));
-    const port = freePort();
+    const port = await freePort();
     await using service = await startService([], {
       KUBECONFIG: kubeconfig,
       TESPOD_HOST: "0.0.0.0",
@@ -90,11 +91,4 @@ async function countingProxy(kubeconfig: string) {
       upstream.close();
     },
   };
-}
-
-function freePort(): number {
-  const server = Bun.serve({ port: 0, fetch: () => new Response() });
-  const { port = 0 } = server;
-  server.stop(true);
-  return port;
 }

@@ -11,10 +11,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDebianPackages } from "../support/debian.ts";
+import { freePort } from "../support/free-port.ts";
 
 export interface FtpServer extends AsyncDisposable {
   port: number;
@@ -193,12 +194,4 @@ async function untilItAnswers(
     await Bun.sleep(20);
   }
   throw new Error(`The FTP server on port ${port} does not start`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
 }

@@ -4,13 +4,13 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { Agent } from "node:https";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { Client } from "minio";
 import type { S3Settings } from "../../sidecar/filer/storage.ts";
 import { ensurePrograms, programPaths } from "../cluster/local/programs.ts";
+import { freePort } from "../support/free-port.ts";
 
 export interface Minio extends AsyncDisposable {
   settings: S3Settings;
@@ -84,14 +84,6 @@ export async function startMinio({
       rmSync(data, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 async function ready(url: string): Promise<void> {

@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDebianPackages } from "../support/debian.ts";
+import { freePort } from "../support/free-port.ts";
 
 export interface Nginx extends AsyncDisposable {
   port: number;
@@ -62,14 +62,6 @@ export async function startNginx(root: string, certificates: string): Promise<Ng
       await rm(scratch, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 async function ready(url: string): Promise<void> {

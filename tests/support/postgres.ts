@@ -3,12 +3,12 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import postgres from "postgres";
 import { isOnPath, say, tryRun } from "../cluster/shell.ts";
+import { freePort } from "./free-port.ts";
 
 export interface PostgresServer {
   /** The URL of a database that is empty. */
@@ -161,14 +161,4 @@ function userOf(...folders: readonly string[]): { uid?: number; gid?: number } {
     return { uid, gid };
   }
   throw new Error(`PostgreSQL needs a user that is not root: none of ${users.join(", ")} is there`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("There is no free port");
-  return address.port;
 }
