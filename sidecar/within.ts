@@ -17,6 +17,14 @@ export async function within<Value>(
   return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 /** The promise's value, or the signal's reason thrown as soon as it is aborted. */
 export async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
   // Nobody hears of it any more when it fails later.

@@ -3,9 +3,9 @@
 # writes nothing, works under any uid, and starts no process that it can do without.
 #
 # On the report FIFO it says "unwritable" if its folder is, "hello", "stopping" if it was itself told to end while the command
-# runs, later "usage BYTES TIME UNIT" and "exit CODE". The open descriptor is its sign of life: the kernel closes it however the
-# gate dies. From the turn FIFO it reads "run" or "skip", and "done" when its exit was noted; an end of
-# file there says that the supervisor is dead. Exit code: the command's; 0 after skip; 125 if the turn never came.
+# runs, later "usage BYTES TIME UNIT" and "exit CODE", last "alone". The open descriptor is its sign of life: the kernel closes
+# it however the gate dies. From the turn FIFO it reads "run", "done" when its exit was noted, and "leave", at any time; an end
+# of file there says that the supervisor is dead. Exit code: the command's; 0 if it was not to run; 125 if the turn never came.
 
 step=$1
 bin=${0%/*}
@@ -23,7 +23,7 @@ turn=
 read -r -u4 turn
 case $turn in
 run) ;;
-skip) exit 0 ;;
+leave) exit 0 ;;
 *) exit 125 ;;
 esac
 
@@ -88,14 +88,39 @@ usage() {
 }
 usage 2>/dev/null
 print -u3 "exit $code" 2>/dev/null
-# Until the supervisor has read the rest of the output. A signal may end the read early, so only "done" or an end of
-# file (status 1) lets us go.
-while :; do
-  read -r -u4 turn
-  status=$?
-  [[ $turn = done || $status = 1 ]] && break
-done
+# Reads until one of the words comes; false if it is not the first of them. A signal may end a read early, so only an end of
+# file (status 1) says the same as "leave".
+await() {
+  typeset status
+  while :; do
+    read -r -u4 turn
+    status=$?
+    [[ $turn = "$1" ]] && return 0
+    [[ $turn = leave || $status = 1 ]] && return 1
+  done
+}
 
-# What the command left behind must not live beside the next executor. Only as PID 1: elsewhere -1 means the host.
-[[ $$ = 1 ]] && kill -KILL -1 2>/dev/null
+# Whether nothing else lives here any more. What was killed takes a moment; what a user of our own may not kill, a program with
+# the setuid bit, stays.
+alone() {
+  typeset tries=50
+  while set -- /proc/[0-9]*; [[ $# -gt 1 ]]; do
+    (( tries-- )) || return 1
+    "$bin/busybox" sleep 0.01 3>&- 4<&-
+  done
+}
+
+# Until the supervisor has read the rest of the output.
+await done || exit "$code"
+trap 'exit "$code"' TERM INT QUIT HUP USR1 USR2 WINCH
+
+# What the command left behind must not live beside the next executor. Only as PID 1: elsewhere -1 means the host. The gate
+# itself stays to the task's end, for the end of a container costs the node more than its next executor: the kernel ends with
+# it what it could not kill.
+[[ $$ = 1 ]] || exit "$code"
+kill -KILL -1 2>/dev/null
+wait
+alone || exit "$code"
+print -u3 alone
+await leave
 exit "$code"

@@ -5,10 +5,10 @@ import { taskFolder } from "../filer/mounts.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { stepFolderIn } from "../step/folder.ts";
-import { sleep, unlessAborted, within } from "../within.ts";
+import { aborted, unlessAborted, within } from "../within.ts";
 import { readOutput } from "./output.ts";
 import { openStep, type Step } from "./step.ts";
-import { exitCodeOf, type Next, nextAction } from "./supervise.ts";
+import { type Ending, exitCodeOf, type Next, nextAction } from "./supervise.ts";
 
 /** How long output may still arrive after the command ended: a daemon may hold the pipe for ever. */
 const DRAIN_MILLISECONDS_MAX = 1000;
@@ -17,8 +17,14 @@ const DRAIN_MILLISECONDS_MAX = 1000;
  * busy node, and so much longer a task takes whose executor alone was killed from outside.
  */
 const STOP_MILLISECONDS_MAX = 3000;
-/** How long a gate may take to end itself and what the command left, before the next executor starts all the same. */
-const CLOSE_MILLISECONDS_MAX = 10_000;
+/**
+ * How long an executor may take to end, and its output to arrive, when we are told to stop: most tools obey at once, and what
+ * they said and their code are then known. Of the others nobody hears any more.
+ */
+const LAST_WORD_MILLISECONDS_MAX = 2000;
+const LAST_OUTPUT_MILLISECONDS_MAX = 300;
+/** How long a gate may take to end what the command left, before the next executor starts all the same. */
+const OVER_MILLISECONDS_MAX = 10_000;
 
 export interface ExecutorsContext {
   plan: TaskPlan;
@@ -30,13 +36,13 @@ export interface ExecutorsContext {
 export const openSteps = ({ plan, roots }: Pick<ExecutorsContext, "plan" | "roots">): Step[] =>
   plan.executors.map((_, index) => openStep(stepFolderIn(roots, index)));
 
-/** Lets waiting gates end with 0. */
-export const skip = (steps: readonly Step[]): void => {
-  for (const step of steps) step.tell("skip");
+/** Lets the gates end: those that never had their turn with 0. */
+export const dismiss = (steps: readonly Step[]): void => {
+  for (const step of steps) step.tell("leave");
 };
 
 /**
- * Runs the executors until all are over or one failed, reports each, and lets the others' gates go. Waits without a bound
+ * Runs the executors until all are over or one failed, reports each, and lets the gates go. Waits without a bound
  * for a gate that is not there yet: only the service sees why, an image that cannot be pulled for instance.
  * Throws the signal's reason when aborted, an Error if a gate dies before its turn.
  */
@@ -45,14 +51,17 @@ export async function runExecutors(
   steps: readonly Step[],
 ): Promise<Extract<Next, { action: "finish" }>["outcome"]> {
   const codes: number[] = [];
+  const stopped = aborted(context.signal);
   for (;;) {
     const next = nextAction(context.plan.executors, codes);
     if (next.action === "finish") {
-      skip(steps.slice(codes.length));
+      dismiss(steps);
       return next.outcome;
     }
-    const event = await unlessAborted(context.signal, runExecutor(context, steps, next.executor));
+    const event = await runExecutor({ ...context, stopped }, steps, next.executor);
     context.report(event);
+    // What ended together with us has not failed: the cause is for the service to find.
+    context.signal.throwIfAborted();
     codes.push(event.exitCode);
     const hint = event.exitCode === 0 ? undefined : workdirHint(context, steps, event.executor);
     if (hint !== undefined) context.report({ type: "note", message: hint });
@@ -66,34 +75,37 @@ function workdirHint({ plan }: ExecutorsContext, steps: readonly Step[], index: 
   return `Executor ${index} failed, and its user cannot write to its workdir "${workdir}"; named in "volumes", every user can`;
 }
 
-/** Throws the signal's reason if we are being stopped as well: the executor's end is then no failure of its own. */
-async function unlessStopped(signal: AbortSignal): Promise<void> {
-  await unlessAborted(signal, sleep(STOP_MILLISECONDS_MAX));
+/** How the command ended. Throws the signal's reason if we are told to stop and it goes on. */
+async function endingOf({ ended }: Step, signal: AbortSignal): Promise<Ending> {
+  return await unlessAborted(signal, ended).catch(async (reason: unknown) => {
+    const ending = await within(LAST_WORD_MILLISECONDS_MAX, ended);
+    if (ending === undefined) throw reason;
+    return ending;
+  });
 }
 
 async function runExecutor(
-  { plan, roots, report, signal }: ExecutorsContext,
+  { plan, roots, report, signal, stopped }: ExecutorsContext & { stopped: Promise<void> },
   steps: readonly Step[],
   index: number,
 ): Promise<Extract<ReportEvent, { type: "executor-ended" }>> {
   const [step, executor] = [steps[index], plan.executors[index]];
   if (!step || !executor) throw new RangeError(`Cannot run executor ${index}: it is not in the plan`);
-  if (!(await step.greeted) || step.isClosed()) {
-    await unlessStopped(signal);
+  if (!(await unlessAborted(signal, step.greeted)) || step.isClosed()) {
+    await within(STOP_MILLISECONDS_MAX, stopped);
+    signal.throwIfAborted();
     throw new Error(`Executor ${index} was killed before its turn`);
   }
-  // Whoever waits for us has gone on without us.
-  signal.throwIfAborted();
   const output = readOutput(executor, stepFolderIn(roots, index), plan, taskFolder(roots.work, plan));
   const startTime = new Date().toISOString();
   step.tell("run");
   report({ type: "executor-started", executor: index });
-  const ending = await step.ended;
+  const ending = await endingOf(step, signal);
   const endTime = new Date().toISOString();
-  if (step.isStopped()) await unlessStopped(signal);
-  await within(DRAIN_MILLISECONDS_MAX, output.drained);
+  if (step.isStopped()) await within(STOP_MILLISECONDS_MAX, stopped);
+  await within(signal.aborted ? LAST_OUTPUT_MILLISECONDS_MAX : DRAIN_MILLISECONDS_MAX, output.drained);
   step.tell("done");
-  await within(CLOSE_MILLISECONDS_MAX, step.closed);
+  await within(OVER_MILLISECONDS_MAX, Promise.race([step.over, stopped]));
   const exitCode = exitCodeOf(ending);
   return {
     type: "executor-ended",

@@ -17,9 +17,12 @@ export interface Step {
   isWritable(): boolean;
   /** Whether the gate was told to end while its command ran, or died without a word: somebody outside ended it. */
   isStopped(): boolean;
+  /** Nothing of the executor lives any more, but perhaps its gate. */
+  over: Promise<void>;
   /** The gate is dead, however it died. */
   closed: Promise<void>;
-  tell(word: "run" | "skip" | "done"): void;
+  /** "leave" ends the gate, unless its command runs: then as soon as that is over. */
+  tell(word: "run" | "done" | "leave"): void;
   /** Whether the gate is known to be dead already. */
   isClosed(): boolean;
 }
@@ -34,12 +37,14 @@ export function openStep(folder: string): Step {
   const turn = openSync(join(folder, TURN_FIFO), constants.O_RDWR | constants.O_NONBLOCK);
   const greeted = Promise.withResolvers<boolean>();
   const ended = Promise.withResolvers<Ending>();
+  const over = Promise.withResolvers<void>();
   let [open, stopped, told, writable] = [true, false, false, true];
   let usage: Usage = {};
   const hear = (line: string): void => {
     if (line === "hello") greeted.resolve(true);
     if (line === "stopping") stopped = true;
     if (line === "unwritable") writable = false;
+    if (line === "alone") over.resolve();
     usage = parseUsage(line) ?? usage;
     const code = /^exit (\d{1,3})$/.exec(line)?.[1];
     if (code === undefined) return;
@@ -51,10 +56,12 @@ export function openStep(folder: string): Step {
     closeSync(turn);
     greeted.resolve(false);
     ended.resolve("gone");
+    over.resolve();
   });
   return {
     greeted: greeted.promise,
     ended: ended.promise,
+    over: over.promise,
     closed,
     usage: () => usage,
     isWritable: () => writable,

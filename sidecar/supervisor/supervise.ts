@@ -12,8 +12,8 @@ export const exitCodeOf = (ending: Ending): number => (ending === "gone" ? KILLE
 
 export type Next =
   | { action: "release"; executor: number }
-  /** No executor is to run any more; those in `skip` never did. */
-  | { action: "finish"; outcome: Extract<Outcome, "complete" | "executor-error">; skip: number[] };
+  /** No executor is to run any more. */
+  | { action: "finish"; outcome: Extract<Outcome, "complete" | "executor-error"> };
 
 /**
  * Executors run one at a time in their order, and stop at the first that fails unless its failure is to be ignored
@@ -25,6 +25,5 @@ export function nextAction(
 ): Next {
   const failed = codes.some((code, index) => code !== 0 && executors[index]?.ignoreError !== true);
   if (!failed && codes.length < executors.length) return { action: "release", executor: codes.length };
-  const skip = executors.map((_, index) => index).slice(codes.length);
-  return { action: "finish", outcome: failed ? "executor-error" : "complete", skip };
+  return { action: "finish", outcome: failed ? "executor-error" : "complete" };
 }

@@ -6,7 +6,7 @@ import { reasonOf } from "../reason.ts";
 import { cleanUp } from "../stage-in/clean-up.ts";
 import { layOut } from "../stage-in/layout.ts";
 import { within } from "../within.ts";
-import { type ExecutorsContext, openSteps, runExecutors, skip } from "./executors.ts";
+import { dismiss, type ExecutorsContext, openSteps, runExecutors } from "./executors.ts";
 import type { Step } from "./step.ts";
 
 export interface SupervisorContext extends ExecutorsContext {
@@ -20,7 +20,7 @@ export interface Ending {
 }
 
 /** How long the executors may take to end after we were told to stop, before their folder goes from under them. */
-const CLOSE_MILLISECONDS_MAX = 3000;
+const CLOSE_MILLISECONDS_MAX = 1000;
 
 export interface Supervised {
   ending: Ending;
@@ -35,6 +35,7 @@ export interface Supervised {
 export async function superviseTask(context: SupervisorContext): Promise<Supervised> {
   const steps: Step[] = [];
   const ending = await supervise(context, steps);
+  dismiss(steps);
   const gatesGone = Promise.allSettled(steps.map(({ closed }) => closed));
   if (context.plan.workFolder !== "") {
     await within(CLOSE_MILLISECONDS_MAX, gatesGone);
@@ -51,10 +52,7 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
     // And then: the gates that are there already see that they are waited for.
     steps.push(...openSteps(context));
     if (context.plan.staging === "supervisor") {
-      const staged = await stageInputs(context).catch((error: unknown) => {
-        skip(steps);
-        throw error;
-      });
+      const staged = await stageInputs(context);
       context.report({ type: "staged", ...staged });
     }
     const outcome = await runExecutors(context, steps);

@@ -92,7 +92,7 @@ async function runTool({ content, mode = 0o755 }: Row, env: Record<string, strin
   supervisor.tell("run");
   const code = await supervisor.ended;
   await output.drained;
-  supervisor.tell("done");
+  for (const word of ["done", "leave"] as const) supervisor.tell(word);
   await gate.exitCode;
   return { code, ...(await output.excerpts()) };
 }

@@ -47,6 +47,9 @@ async function run(pod: ScratchPod, plan: PlanExecutor, before: string[] = []) {
   expect(step.isStopped()).toBe(false);
   await output.drained;
   step.tell("done");
+  await step.over;
+  expect(step.isClosed()).toBe(false);
+  step.tell("leave");
   await step.closed;
   return { told, exitCode: await gate.exitCode, log: gate.log, ...(await output.excerpts()) };
 }
@@ -158,14 +161,14 @@ test("the command has three open files and no signal ignored", async () => {
   expect(stdout).toBe("0\n1\n2\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 });
 
-test("a gate that is skipped ends with 0 and runs nothing", async () => {
+test("a gate that is to leave before its turn ends with 0 and runs nothing", async () => {
   using pod = makeScratchPod();
   const witness = join(pod.root, "witness");
   layOutPod(makePlan([executor(["/usr/bin/touch", witness])]), pod.roots);
   const step = openStep(stepFolderIn(pod.roots, 0));
   using gate = startGate(pod.roots, 0);
   await step.greeted;
-  step.tell("skip");
+  step.tell("leave");
   expect(await gate.exitCode).toBe(0);
   expect(await step.ended).toBe("gone");
   expect(existsSync(witness)).toBe(false);
@@ -176,7 +179,7 @@ test("a gate that starts after its turn was given runs all the same", async () =
   layOutPod(makePlan([sh("exit 4")]), pod.roots);
   const step = openStep(stepFolderIn(pod.roots, 0));
   step.tell("run");
-  step.tell("done");
+  for (const word of ["done", "leave"] as const) step.tell(word);
   using gate = startGate(pod.roots, 0);
   readOutput(sh(""), stepFolderIn(pod.roots, 0), makePlan([]), pod.roots.work);
   expect(await gate.exitCode).toBe(4);
@@ -195,7 +198,7 @@ test.each(["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH"])(
     expect(await step.ended).toBe(7);
     expect(step.isStopped()).toBe(true);
     await output.drained;
-    step.tell("done");
+    for (const word of ["done", "leave"] as const) step.tell(word);
     expect(await gate.exitCode).toBe(7);
     expect((await output.excerpts()).stdout).toBe("ready\nchild\nparent\n");
   },
@@ -246,7 +249,7 @@ test("a signal between the command's end and the supervisor's word neither ends 
     await Bun.sleep(20);
     expect(step.isClosed()).toBe(false);
   }
-  step.tell("done");
+  for (const word of ["done", "leave"] as const) step.tell(word);
   expect(await gate.exitCode).toBe(9);
 });
 
@@ -260,7 +263,7 @@ test("a gate killed with SIGKILL is known to be dead", async () => {
   expect(step.isStopped()).toBe(true);
 });
 
-test("what a command left behind ends with its gate", async () => {
+test("what a command left behind is over before the gate says that it is alone", async () => {
   using pod = makeScratchPod();
   const pulse = join(pod.root, "pulse");
   const daemon = `(trap '' TERM HUP; while :; do echo >>${pulse}; sleep 0.005; done) & sleep 0.05`;
@@ -268,12 +271,56 @@ test("what a command left behind ends with its gate", async () => {
   using gate = started;
   expect(await step.ended).toBe(0);
   step.tell("done");
-  await step.closed;
+  await step.over;
   const atTheEnd = readFileSync(pulse, "utf8").length;
   expect(atTheEnd).toBeGreaterThan(0);
-  expect(await gate.exitCode).toBe(0);
+  expect(step.isClosed()).toBe(false);
   await Bun.sleep(30);
   expect(readFileSync(pulse, "utf8").length).toBe(atTheEnd);
+  step.tell("leave");
+  expect(await gate.exitCode).toBe(0);
+});
+
+test("what the gate's user may not kill ends with the gate, which then does not stay", async () => {
+  using pod = makeScratchPod();
+  chmodSync(pod.root, 0o755);
+  const pulse = join(pod.root, "pulse");
+  // Started by root, before the gate drops it, as a program with the setuid bit would be.
+  const foreign = `while :; do echo >>'${pulse}'; sleep 0.005; done & exec setpriv --reuid=12345 --regid=54321 --clear-groups "$@"`;
+  const { step, gate: started } = await release(pod, sh("exit 3"), ["sh", "-c", foreign, "sh"]);
+  using gate = started;
+  expect(await step.ended).toBe(3);
+  step.tell("done");
+  await step.over;
+  expect(await gate.exitCode).toBe(3);
+  const atTheEnd = readFileSync(pulse, "utf8").length;
+  expect(atTheEnd).toBeGreaterThan(0);
+  await Bun.sleep(30);
+  expect(readFileSync(pulse, "utf8").length).toBe(atTheEnd);
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "a gate that stays ends on %s, with its command's code",
+  async (signal) => {
+    using pod = makeScratchPod();
+    const { step, gate: started } = await release(pod, sh("exit 9"));
+    using gate = started;
+    await step.ended;
+    step.tell("done");
+    await step.over;
+    expect(step.isClosed()).toBe(false);
+    gate.kill(signal);
+    expect(await gate.exitCode).toBe(9);
+  },
+);
+
+test("a gate that may leave while its command runs does so when that is over", async () => {
+  using pod = makeScratchPod();
+  const { step, gate: started } = await release(pod, sh("sleep 0.1; exit 9"));
+  using gate = started;
+  step.tell("leave");
+  expect(await step.ended).toBe(9);
+  expect(await gate.exitCode).toBe(9);
 });
 
 test("orphans of the command are reaped", async () => {

@@ -67,7 +67,7 @@ async function output(
   readOutput(step, stepFolderIn(roots, 0), plan, roots.work);
   supervisor.tell("run");
   const code = await supervisor.ended;
-  supervisor.tell("done");
+  for (const word of ["done", "leave"] as const) supervisor.tell(word);
   expect({ code, ...gate.log }).toEqual({ code: 0, stdout: "", stderr: "" });
   expect(await gate.exitCode).toBe(0);
   return readFileSync(step.stdout ?? "", "utf8");

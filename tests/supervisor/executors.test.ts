@@ -47,21 +47,28 @@ function close(fd: number): void {
 const types = (events: ReportEvent[]): string[] => events.map(({ type }) => type);
 const moment = (milliseconds = 50): Promise<void> => Bun.sleep(milliseconds);
 
-test("the next is released only when the gate of the one before is dead", async () => {
-  const { events, outcome } = start(two);
-  const [first, second] = [open(0, "report"), open(1, "report")];
-  for (const report of [first, second]) writeSync(report, "hello\n");
-  await moment();
-  for (const name of ["stdout", "stderr"]) close(open(0, name));
-  writeSync(first, "exit 0\n");
-  await moment();
-  expect(types(events)).toEqual(["executor-started"]);
-  close(first);
-  await moment();
-  expect(types(events)).toEqual(["executor-started", "executor-ended", "executor-started"]);
-  close(second);
-  expect(await outcome).toBe("executor-error");
-}, 10_000);
+test.each([
+  { over: "its gate says that it is alone", end: (report: number) => void writeSync(report, "alone\n") },
+  { over: "its gate is dead", end: (report: number) => close(report) },
+])(
+  "the next is released only when nothing of the one before lives: $over",
+  async ({ end }) => {
+    const { events, outcome } = start(two);
+    const [first, second] = [open(0, "report"), open(1, "report")];
+    for (const report of [first, second]) writeSync(report, "hello\n");
+    await moment();
+    for (const name of ["stdout", "stderr"]) close(open(0, name));
+    writeSync(first, "exit 0\n");
+    await moment();
+    expect(types(events)).toEqual(["executor-started"]);
+    end(first);
+    await moment();
+    expect(types(events)).toEqual(["executor-started", "executor-ended", "executor-started"]);
+    close(second);
+    expect(await outcome).toBe("executor-error");
+  },
+  10_000,
+);
 
 test("output that is never closed is waited for a second, and kept as far as it came", async () => {
   const { events } = start(makePlan([executor(["a"])]));

@@ -139,7 +139,7 @@ test("an executor whose gate is killed is 137", async () => {
   ]);
 });
 
-test("an executor that is told to stop shortly before the supervisor is has not failed", async () => {
+test("an executor that is told to stop shortly before the supervisor is has its log and code, and has not failed", async () => {
   const plan = makePlan([sh("echo ready; sleep 100")]);
   await runStageIn(plan);
   using containers = await startContainers(pod, { plan });
@@ -151,6 +151,28 @@ test("an executor that is told to stop shortly before the supervisor is has not 
   await containers.supervisor.exitCode;
   expect(containers.supervisor.events()).toMatchObject([
     { type: "executor-started" },
+    { type: "executor-ended", exitCode: 143, stdout: "ready\n" },
+    { type: "finished", outcome: "interrupted", message: "Stopped by SIGTERM" },
+  ]);
+}, 30_000);
+
+test("an executor that is told to stop just after the supervisor was has its log and code", async () => {
+  const plan = makePlan([
+    sh("echo ready; trap 'echo bye; exit 6' TERM; while :; do sleep 0.01; done"),
+    sh("true"),
+  ]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  const [first] = containers.gates;
+  while (!first?.log.stdout.includes("ready")) await Bun.sleep(2);
+  await Bun.sleep(50);
+  containers.supervisor.process.kill("SIGTERM");
+  await Bun.sleep(100);
+  first.kill("SIGTERM");
+  await containers.supervisor.exitCode;
+  expect(containers.supervisor.events()).toMatchObject([
+    { type: "executor-started" },
+    { type: "executor-ended", exitCode: 6, stdout: "ready\nbye\n" },
     { type: "finished", outcome: "interrupted", message: "Stopped by SIGTERM" },
   ]);
 }, 30_000);
@@ -233,7 +255,7 @@ test("SIGTERM interrupts the supervisor, which says so and ends", async () => {
   expect(last(containers.supervisor.events())).toEqual(finished);
   expect(last(server.events("supervisor"))).toEqual(finished);
   expect(terminationMessage(pod.roots)).toMatchObject({ outcome: "interrupted" });
-  expect(await containers.gates[1]?.exitCode).toBe(125);
+  expect(await containers.gates[1]?.exitCode).toBe(0);
 });
 
 describe("reports", () => {

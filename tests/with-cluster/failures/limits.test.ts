@@ -49,14 +49,17 @@ describe.skipIf(cluster === undefined)("a task that reaches its own limit", () =
   );
 
   test.concurrent(
-    "longer than asked for: SYSTEM_ERROR that names the deadline, and what ended before it is kept",
+    "longer than asked for: SYSTEM_ERROR that names the deadline, and the logs and codes of all that ran",
     async () => {
       const task = await run({
         resources: { backend_parameters: { wall_seconds: "15" } },
         executors: [shell("echo first"), shell("echo second; exec sleep 600")],
       });
       expect(task.state).toBe("SYSTEM_ERROR");
-      expect(summary(task).executors[0]).toEqual([0, "first\n"]);
+      expect(summary(task).executors).toEqual([
+        [0, "first\n"],
+        [143, "second\n"],
+      ]);
       expect(systemLogs(task)).toContain("DeadlineExceeded");
     },
     testMilliseconds,
