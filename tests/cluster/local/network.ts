@@ -6,18 +6,20 @@ import { isOnPath, run, tryRun } from "../shell.ts";
 
 type Rule = { table: string; chain: string; match: string[] };
 
-/**
- * Lets pods reach the world, and each other where the host forwards nothing by default (as beside Docker). Idempotent.
- * Throws if another Kubernetes works on this host: two kube-proxies would undo each other's rules.
- */
-export async function openPodNetwork(settings: Settings): Promise<void> {
-  const owned = ownershipFile(settings);
-  if (!existsSync(owned) && (await savedRules("iptables")).includes(":KUBE-SERVICES ")) {
+/** Throws if another Kubernetes works on this host: two kube-proxies would undo each other's rules. */
+export async function checkPacketFilter(settings: Settings): Promise<void> {
+  if (!existsSync(ownershipFile(settings)) && (await savedRules("iptables")).includes(":KUBE-SERVICES ")) {
     throw new Error(
       "Cannot start a local cluster: this host has packet filter chains of another Kubernetes (iptables-save shows " +
-        "KUBE-SERVICES); use that one by KUBECONFIG, or remove its chains if it is gone",
+        'KUBE-SERVICES); use that one by KUBECONFIG, or, if it is gone, remove its chains: "npm run cluster -- down" ' +
+        "does so for a cluster of these tests, run by the user and with the home folder that it was started with",
     );
   }
+}
+
+/** Lets pods reach the world, and each other where the host forwards nothing by default (as beside Docker). Idempotent. */
+export async function openPodNetwork(settings: Settings): Promise<void> {
+  const owned = ownershipFile(settings);
   mkdirSync(dirname(owned), { recursive: true });
   writeFileSync(owned, "");
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");

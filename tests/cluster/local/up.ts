@@ -14,7 +14,7 @@ import { takeDown } from "./down.ts";
 import { checkParts, getFromApiServer, isHealthy } from "./health.ts";
 import { localCluster } from "./local-cluster.ts";
 import { baseManifests } from "./manifests.ts";
-import { openPodNetwork } from "./network.ts";
+import { checkPacketFilter, openPodNetwork } from "./network.ts";
 import { ensurePackages } from "./packages.ts";
 import { isDaemonRunning, logFile, startDaemon } from "./process.ts";
 import { ensurePrograms, programPaths } from "./programs.ts";
@@ -42,8 +42,11 @@ export async function bringUp(settings: Settings): Promise<void> {
         return;
       }
       await ensurePackages();
-      await ensurePrograms(settings.cacheFolder);
       await takeDown(settings);
+      // Before the builds: nobody is to hear after a quarter of an hour that it was in vain.
+      await checkPorts(settings);
+      await checkPacketFilter(settings);
+      await ensurePrograms(settings.cacheFolder);
       const startedAt = Date.now();
       await start(settings);
       say(`The local cluster is up after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
@@ -70,7 +73,6 @@ function checkSettings({ nodeIp, stateFolder }: Settings): void {
 }
 
 async function start(settings: Settings): Promise<void> {
-  await checkPorts(settings);
   await writeFiles(settings);
   const parts = daemons(settings, programPaths(settings.cacheFolder));
   const begin = (name: keyof typeof parts) => startDaemon(settings.stateFolder, parts[name]);
