@@ -1,6 +1,6 @@
 // A whole pod: the sidecar program as processes, real gates, a real service to report to.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import type { PlanExecutor, TaskPlan } from "../../sidecar/contract/plan.ts";
@@ -224,6 +224,8 @@ test("when the supervisor dies, waiting gates end with 125 and the running one w
   await runStageIn(plan);
   using containers = await startContainers(pod, { plan });
   await containers.supervisor.saw("executor-started");
+  // A gate that comes later would wait for a supervisor until its pod is removed.
+  while (!containers.gates.every((gate) => existsSync(`/proc/${gate.pid()}/fd/4`))) await Bun.sleep(2);
   containers.supervisor.process.kill("SIGKILL");
   expect(await Promise.all(containers.gates.map((gate) => gate.exitCode))).toEqual([5, 125, 125]);
 });
