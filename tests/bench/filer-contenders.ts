@@ -1,5 +1,5 @@
 // The programs that move files: the sidecar as its image has it, and rclone as Debian has it.
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ENV_PLAN, LAID_OUT } from "../../sidecar/contract/paths.ts";
@@ -7,6 +7,7 @@ import { encodePlan, type TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { S3Settings } from "../../sidecar/filer/storage.ts";
 import { executor, makePlan, type ScratchPod, startGate } from "../step/scratch-pod.ts";
 import { type Measured, measure } from "./measured-process.ts";
+import { imageEnvironment } from "./sidecar-program.ts";
 
 /** What is moved: one file or folder, by its name in the folder where all local files of the bench lie. */
 export interface Item {
@@ -59,15 +60,6 @@ export function sidecar(program: string, pod: ScratchPod, s3: S3Settings): Conte
 async function gateOf({ roots }: ScratchPod) {
   while (!existsSync(join(roots.steps, LAID_OUT))) await sleep(1);
   return startGate(roots, 0);
-}
-
-/** What the sidecar's image sets for the runtime. */
-function imageEnvironment(): Record<string, string> {
-  const file = readFileSync(join(import.meta.dirname, "../../Containerfile"), "utf8");
-  const stage = file.slice(file.indexOf("AS sidecar"));
-  return Object.fromEntries(
-    stage.matchAll(/(BUN_\w+)=(\S+)/g).map(([, name = "", value = ""]) => [name, value]),
-  );
 }
 
 const s3Environment = ({

@@ -1,18 +1,7 @@
 // npm run bench -- filer: files to and from S3, by the sidecar and by rclone in turn, against one MinIO; no cluster.
 import { randomFillSync } from "node:crypto";
-import {
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { compile } from "../cluster/images.ts";
 import { tryRun } from "../cluster/shell.ts";
 import { type Minio, startMinio } from "../filer/minio.ts";
 import { makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
@@ -20,6 +9,7 @@ import { findDebianPackages } from "../support/debian.ts";
 import { type Figure, figure } from "./figures.ts";
 import { type Contender, localFolder, rclone, sidecar } from "./filer-contenders.ts";
 import type { Measured } from "./measured-process.ts";
+import { compileSidecar } from "./sidecar-program.ts";
 
 /** So many files of that size: one is a file of its own, more are a folder. */
 export interface Load {
@@ -56,21 +46,15 @@ export interface FilerBench {
 export async function* benchFiler({ loads, rounds, flags }: FilerBench): AsyncGenerator<Figure> {
   const found = await findDebianPackages({ unpack: ["rclone"], libraries: [] });
   if ("missing" in found) throw new Error(found.missing);
-  const programs = mkdtempSync(join(tmpdir(), "tespod-bench-"));
-  try {
-    const own = join(programs, "tespod-sidecar");
-    await compile("sidecar/main.ts", own);
-    await using minio = await startMinio();
-    for (const load of loads) {
-      using pod = makeScratchPod();
-      const contenders = [
-        sidecar(own, pod, minio.settings),
-        rclone([join(found.root, "usr/bin/rclone"), ...flags], pod, minio.settings),
-      ] as const;
-      yield* benchLoad({ load, pod, minio, contenders }, rounds);
-    }
-  } finally {
-    rmSync(programs, { recursive: true, force: true });
+  using own = await compileSidecar();
+  await using minio = await startMinio();
+  for (const load of loads) {
+    using pod = makeScratchPod();
+    const contenders = [
+      sidecar(own.path, pod, minio.settings),
+      rclone([join(found.root, "usr/bin/rclone"), ...flags], pod, minio.settings),
+    ] as const;
+    yield* benchLoad({ load, pod, minio, contenders }, rounds);
   }
 }
 

@@ -10,6 +10,7 @@ import { benchExecutors } from "./executors.ts";
 import type { Figure } from "./figures.ts";
 import { benchLatency, type Contender } from "./latency.ts";
 import { benchRequests } from "./requests.ts";
+import { benchStarts } from "./starts.ts";
 
 const image = "localhost/busybox:1";
 const bucket = "tespod-bench";
@@ -59,10 +60,11 @@ export async function* runBurst(tasks: number, rounds: number): AsyncGenerator<F
   }
 }
 
-/** One service with the defaults. */
+/** One service with the defaults; the starts of sidecar and gate without it. */
 export async function* runExecutors(rounds: number): AsyncGenerator<Figure> {
   const cluster = await ensureCluster();
   await buildImages(cluster);
+  yield* await benchStarts("executors", rounds);
   const deployed = await deploy(cluster, { namespace: "tespod-bench-executors" });
   try {
     yield* benchExecutors({ deployed, rounds });
