@@ -59,7 +59,7 @@ export async function benchLatency(bench: LatencyBench): Promise<Figure[]> {
   return [...podFigures(pods), ...[...tasks].flatMap(([name, times]) => taskFigures(name, times))];
 }
 
-async function afterPause<T>(run: () => Promise<T>): Promise<T> {
+export async function afterPause<T>(run: () => Promise<T>): Promise<T> {
   await sleep(randomInt(200, 1200));
   return run();
 }
@@ -79,7 +79,10 @@ const taskFigures = (name: string, times: readonly TaskTimes[]): Figure[] => [
   figure("latency", `${name}: COMPLETE / Succeeded`, "", column(times, "ratio")),
 ];
 
-async function runTask({ tes, make, name }: Contender, round: number): Promise<Omit<TaskTimes, "ratio">> {
+export async function runTask(
+  { tes, make, name }: Contender,
+  round: number,
+): Promise<Omit<TaskTimes, "ratio">> {
   const posted = Date.now();
   const id = await tes.create(make(round));
   const answered = Date.now() - posted;

@@ -3,16 +3,18 @@ import { parseArgs } from "node:util";
 import { benchApi } from "./api.ts";
 import { type Figure, printLine, printTable } from "./figures.ts";
 import { benchFiler, parseLoad } from "./filer.ts";
-import { runBurst, runExecutors, runLatency } from "./on-cluster.ts";
+import { runBurst, runExecutors, runLatency, runStaging } from "./on-cluster.ts";
 
 const help = `Usage: npm run bench [-- latency] [--rounds=N]
        npm run bench -- executors [--rounds=N]
+       npm run bench -- staging [--rounds=N]
        npm run bench -- burst [--tasks=N] [--rounds=N]
        npm run bench -- api [--tasks=N,N] [--store=sqlite,postgres]
        npm run bench -- filer [--rounds=N] [--sizes=1GiB,10000x4KiB] [--ignore-checksum]
 
   latency    tasks that do nothing, or copy 1 KiB from S3 to S3, POST to COMPLETE, and a bare pod, POST to Succeeded, in turn
   executors  the gap between executors, cancels, and the memory of gates, supervisor and service
+  staging    a large input and an image that is slow to come, staged by init container and by supervisor, in turn
   burst      so many no-op tasks at once, and bare pods, in turn; and the calls of the API server that one task costs
   api        the HTTP interface and its store alone: creates, reads, and pages of lists with so many tasks stored; no cluster
   filer      files to and from an S3 server on this machine, by the sidecar and by Debian's rclone in turn; no cluster. Sizes are
@@ -33,6 +35,7 @@ interface Options {
 const benches: Readonly<Record<string, (options: Options) => AsyncIterable<Figure>>> = {
   latency: ({ rounds = "30" }) => runLatency(count("rounds", rounds)),
   executors: ({ rounds = "30" }) => runExecutors(count("rounds", rounds)),
+  staging: ({ rounds = "10" }) => runStaging(count("rounds", rounds)),
   burst: ({ tasks = "100", rounds = "3" }) => runBurst(count("tasks", tasks), count("rounds", rounds)),
   api: ({ tasks = "1000,100000,1000000", store = stores.join() }) =>
     benchApi({ stores: storesOf(store), tasks: tasks.split(",").map((text) => count("tasks", text, 1000)) }),

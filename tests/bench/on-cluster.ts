@@ -10,10 +10,14 @@ import { benchExecutors } from "./executors.ts";
 import type { Figure } from "./figures.ts";
 import { benchLatency, type Contender } from "./latency.ts";
 import { benchRequests } from "./requests.ts";
+import { startSlowRegistry } from "./slow-registry.ts";
+import { benchStaging, type StagingBench } from "./staging.ts";
 import { benchStarts } from "./starts.ts";
 
 const image = "localhost/busybox:1";
 const bucket = "tespod-bench";
+/** What is staged while an image is pulled, and how long its registry takes. */
+const [largeMib, pullSeconds] = [1024, 4];
 
 /** A no-op task, and one with 1 KiB from S3 and back, staged by the init container and by the supervisor; emptyDir. */
 export async function* runLatency(rounds: number): AsyncGenerator<Figure> {
@@ -38,6 +42,26 @@ export async function* runLatency(rounds: number): AsyncGenerator<Figure> {
   } finally {
     await Promise.allSettled(deployed.map((one) => one.remove()));
   }
+}
+
+/** A large input and an image that the node has to pull, slowly. */
+export async function* runStaging(rounds: number): AsyncGenerator<Figure> {
+  const cluster = await ensureCluster();
+  if (cluster.kind !== "local") throw new Error("The node must be this host, as the registry is on loopback");
+  await buildImages(cluster);
+  const s3 = connectS3(cluster.s3);
+  await s3.put(await s3.bucket(bucket), "large", Buffer.alloc(largeMib * 2 ** 20));
+  await using registry = await startSlowRegistry(pullSeconds);
+  await using stack = new AsyncDisposableStack();
+  const services: StagingBench["services"][number][] = [];
+  for (const staging of ["init", "supervisor"]) {
+    const settings = { TESPOD_WORK_VOLUME: "emptyDir", TESPOD_STAGING: staging };
+    const { tes, remove } = await deploy(cluster, { namespace: `tespod-bench-${staging}`, settings });
+    stack.defer(remove);
+    services.push({ staging, tes });
+  }
+  const what = `${largeMib} MiB from S3 and an image of ${pullSeconds} s`;
+  yield* await benchStaging({ services, registry, rounds, url: `s3://${bucket}/large`, what });
 }
 
 /** So many no-op tasks at once against bare pods, and what one costs in calls of the API server. */
