@@ -63,7 +63,7 @@ async function removeLabelled(
   seconds: number,
 ): Promise<string[]> {
   const selector = `--selector=${runLabel} in (${runs.join(",")})`;
-  const kinds = "namespaces,nodes,priorityclasses,runtimeclasses";
+  const kinds = "namespaces,nodes,persistentvolumes,priorityclasses,runtimeclasses";
   await kubectl(["delete", kinds, selector, "--ignore-not-found", "--wait=false", "--request-timeout=5s"]);
   const names = async () =>
     (await kubectl(["get", "namespaces", selector, "-o", "name"])).split("\n").filter(Boolean);
