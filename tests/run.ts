@@ -77,7 +77,7 @@ interface Standing {
 }
 
 async function main(filters: readonly string[], standing: Standing): Promise<number> {
-  for (const left of foldersLeft()) await removeRun(left);
+  for (const left of foldersLeft(standing.folder)) await removeRun(left);
   const cluster = await ensureCluster();
   standing.cluster = cluster;
   console.log(`Cluster: ${cluster.kind} (${cluster.kubeconfig})`);

@@ -59,10 +59,10 @@ test.skipIf(process.platform !== "linux")(
   "a run that was killed: its processes end, whatever they do about signals, sessions and variables, and its folders go; another's stay",
   async () => {
     if (killed === undefined || other === undefined) throw new Error("There are no runs");
-    expect(foldersLeft()).not.toContain(killed.folder);
+    expect(foldersLeft(other.folder)).not.toContain(killed.folder);
     await killed.kill();
-    expect(foldersLeft()).toContain(killed.folder);
-    expect(foldersLeft()).not.toContain(other.folder);
+    expect(foldersLeft(other.folder)).toContain(killed.folder);
+    expect(foldersLeft(other.folder)).not.toContain(other.folder);
     expect(running(killed)).toEqual([true, true, true]);
     await removeRun(killed.folder);
     expect(running(killed)).toEqual([false, false, false]);

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -25,11 +25,11 @@ export function beginRun(): string {
   return folder;
 }
 
-/** Folders of runs whose process has ended without removing them. */
-export const foldersLeft = (): string[] =>
-  list(tmpdir())
+/** Folders beside this run's of runs whose process has ended without removing them. */
+export const foldersLeft = (folder: string): string[] =>
+  list(dirname(folder))
     .filter((name) => name.startsWith(folderPrefix) && isGone(name.slice(folderPrefix.length)))
-    .map((name) => join(tmpdir(), name));
+    .map((name) => join(dirname(folder), name));
 
 /** Ends the run's processes, within some seconds, and removes its folders. Idempotent. */
 export async function removeRun(folder: string): Promise<void> {
@@ -63,10 +63,15 @@ async function removeLabelled(
   seconds: number,
 ): Promise<string[]> {
   const selector = `--selector=${runLabel} in (${runs.join(",")})`;
-  const kinds = "namespaces,nodes,persistentvolumes,priorityclasses,runtimeclasses";
-  await kubectl(["delete", kinds, selector, "--ignore-not-found", "--wait=false", "--request-timeout=5s"]);
   const names = async () =>
     (await kubectl(["get", "namespaces", selector, "-o", "name"])).split("\n").filter(Boolean);
+  const kinds = "namespaces,nodes,persistentvolumes,priorityclasses,runtimeclasses";
+  await kubectl(["delete", kinds, selector, "--ignore-not-found", "--wait=false", "--request-timeout=5s"]);
+  // A namespace waits for its pods, and they for what they run.
+  for (const name of await names()) {
+    const namespace = `--namespace=${name.replace("namespace/", "")}`;
+    await kubectl(["delete", "pods", "--all", namespace, "--grace-period=1", "--wait=false"]);
+  }
   for (const deadline = Date.now() + seconds * 1000; ; await sleep(200)) {
     const left = await names();
     if (left.length === 0 || Date.now() > deadline) return left;
