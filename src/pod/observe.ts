@@ -10,6 +10,7 @@ interface SidecarEnd {
   readonly exitCode: number;
   /** Kubernetes' word for it: Completed, Error, OOMKilled, … */
   readonly reason: string;
+  readonly endTime?: Date;
   /** What it left as its termination message; absent if it was killed. */
   readonly final?: { readonly outcome: Outcome; readonly lastSequence: number };
 }
@@ -41,6 +42,8 @@ export interface PodFacts {
   readonly startingSince?: Date;
   /** The first container, in the order of their turns, that waits for something that may never come. */
   readonly trouble?: Trouble;
+  /** The first executor whose container, and each after it, is not made yet, for no reason that is told. */
+  readonly creatingFrom?: number;
   /** Since when the supervisor runs. */
   readonly supervisorSince?: Date;
   readonly stageIn?: SidecarEnd;
@@ -64,6 +67,9 @@ const troubles: ReadonlySet<string> = new Set([
   "RunContainerError",
 ]);
 
+/** Those that are: on the way of every container that is not made yet. */
+const creating: ReadonlySet<string> = new Set(["ContainerCreating", "PodInitializing"]);
+
 /** The facts of a pod. Pure; never throws, whatever the object lacks. */
 export function observe(pod: V1Pod): PodFacts {
   const { metadata, spec, status } = pod;
@@ -84,6 +90,7 @@ export function observe(pod: V1Pod): PodFacts {
     startingSince:
       scheduled?.status === "True" && !statuses.some(isBegun) ? scheduled.lastTransitionTime : undefined,
     trouble: firstTrouble(statuses),
+    creatingFrom: firstCreating(statuses),
     supervisorSince: statuses.find(({ name }) => name === containers.supervisor)?.state?.running?.startedAt,
     stageIn: sidecarEnd(statuses, containers.stageIn),
     supervisor: sidecarEnd(statuses, containers.supervisor),
@@ -138,6 +145,13 @@ function troubleOf({ name, state }: V1ContainerStatus): Trouble | undefined {
   return failedStart ? trouble(name, terminated.reason, terminated.message) : undefined;
 }
 
+function firstCreating(statuses: readonly V1ContainerStatus[]): number | undefined {
+  const executors = statuses
+    .filter(({ state }) => creating.has(state?.waiting?.reason ?? ""))
+    .flatMap(({ name }) => executorIndex(name) ?? []);
+  return executors.length === 0 ? undefined : Math.min(...executors);
+}
+
 function trouble(container: string, reason = "", message = ""): Trouble {
   const executor = executorIndex(container);
   return executor === undefined ? { container, reason, message } : { container, executor, reason, message };
@@ -146,7 +160,8 @@ function trouble(container: string, reason = "", message = ""): Trouble {
 function sidecarEnd(statuses: readonly V1ContainerStatus[], name: string): SidecarEnd | undefined {
   const terminated = statuses.find((status) => status.name === name)?.state?.terminated;
   if (terminated === undefined) return undefined;
-  const end = { exitCode: terminated.exitCode, reason: terminated.reason ?? "" };
+  const { exitCode, reason = "", finishedAt } = terminated;
+  const end = defined<SidecarEnd>({ exitCode, reason, endTime: finishedAt });
   const final = parseTermination(terminated.message);
   return final === undefined ? end : { ...end, final };
 }

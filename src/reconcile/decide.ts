@@ -4,6 +4,7 @@ import { podName } from "../pod/names.ts";
 import { isOver, type PodFacts } from "../pod/observe.ts";
 import { newRun, systemLog, type TaskRecord, withState } from "../tes/record.ts";
 import { isTerminal, type State } from "../tes/state.ts";
+import { absence, secondsToAbsence } from "./absent.ts";
 import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
 import { follow } from "./follow.ts";
 import { noteImages } from "./note-images.ts";
@@ -203,7 +204,7 @@ function describeEnd({ run }: TaskRecord, facts: PodFacts): string {
 /** The pod does not start: say why, once for each reason, and give up when its patience is over. */
 function decideWaiting(situation: Situation, facts: PodFacts): Decision | undefined {
   const { record, now, policy } = situation;
-  const waiting = waitingReason(facts, record);
+  const waiting = waitingReason(facts, record) ?? absence(situation, facts);
   const known = record.run.waiting;
   if (waiting === undefined) {
     if (known === undefined) return undefined;
@@ -250,11 +251,18 @@ const kindOf = (reason: string): string => (reason === "ImagePullBackOff" ? "Err
 function decideProgress(situation: Situation, facts: PodFacts): Decision {
   const { record, now } = situation;
   if (!facts.scheduled || facts.nodeName === undefined) return rest;
-  if (record.run.nodeName !== undefined) return awaitBegin(situation, facts);
+  if (record.run.nodeName !== undefined) {
+    return sooner(awaitBegin(situation, facts), secondsToAbsence(situation, facts));
+  }
   const run = { ...record.run, nodeName: facts.nodeName, podName: facts.name };
   const message = systemLog(`Scheduled on node ${facts.nodeName}`, now.toISOString());
   const started = record.state === "QUEUED" ? withState(record, "INITIALIZING", now) : record;
   return { do: "change", record: { ...started, run }, systemLogs: [message] };
+}
+
+function sooner(decision: Decision, seconds: number | undefined): Decision {
+  if (decision.do !== "rest" || seconds === undefined) return decision;
+  return { do: "rest", wakeAfterSeconds: Math.min(seconds, decision.wakeAfterSeconds ?? seconds) };
 }
 
 /** A node that cannot make a pod's sandbox or mount its volumes says so in events only, and tries for ever. */

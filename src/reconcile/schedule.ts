@@ -9,7 +9,7 @@ export interface Schedule {
   wake(id: string, seconds: number): void;
   /** The task could not be settled: tries again, ever more rarely. */
   failed(id: string, error: unknown): void;
-  /** The task was settled: its next failure is the first again. */
+  /** The task was settled: its next failure is the first again, and it is not looked at later unless that is asked for now. */
   settled(id: string): void;
   start(): void;
   /** No looks any more. */
@@ -65,7 +65,11 @@ export function createSchedule({ keyed, look, log }: Dependencies): Schedule {
     poke,
     wake,
     failed,
-    settled: (id) => void failures.delete(id),
+    settled(id) {
+      failures.delete(id);
+      clearTimeout(timers.get(id));
+      timers.delete(id);
+    },
     start() {
       started = true;
     },

@@ -33,6 +33,8 @@ export interface Run {
   readonly images?: Readonly<Record<string, string>>;
   /** The last sequence number held of each source. */
   readonly acknowledged: Readonly<Record<ReportSource, number>>;
+  /** When all inputs were in place. */
+  readonly stagedTime?: string;
   /** Whether the journal was read after the pod's end: what is still missing then is lost. */
   readonly journalRead: boolean;
   /** Executors that were started; from 1 on, the attempt is never repeated. */

@@ -45,7 +45,11 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
     case "progress":
       return run;
     case "staged":
-      return event.folders === undefined ? run : { ...run, folders: event.folders };
+      return {
+        ...run,
+        stagedTime: time,
+        ...(event.folders === undefined ? {} : { folders: event.folders }),
+      };
     case "executor-started":
       return {
         ...run,

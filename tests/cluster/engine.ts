@@ -2,6 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { lastingEnvironment } from "../support/test-run.ts";
 import { isOnPath, run, tryRun } from "./shell.ts";
 
 /** A program that builds images, and the environment that makes it do so on every machine. */
@@ -16,10 +17,10 @@ export type ContextFile = ({ text: string } | { from: string }) & { mode?: numbe
  */
 export async function findEngine(): Promise<Engine> {
   if (isOnPath("docker") && (await tryRun("docker", ["version"], { timeoutSeconds: 20 })).code === 0) {
-    return { program: "docker", env: {} };
+    return { program: "docker", env: lastingEnvironment() };
   }
   if (isOnPath("podman")) {
-    return { program: "podman", env: { CONTAINERS_CONF: writePodmanConfig() } };
+    return { program: "podman", env: { ...lastingEnvironment(), CONTAINERS_CONF: writePodmanConfig() } };
   }
   throw new Error("Cannot build images: neither does Docker answer nor is there podman; install one of them");
 }

@@ -30,6 +30,7 @@ import { filePaths, openFolder, openFound } from "../../sidecar/filer/file-path.
 import type { FilesSettings } from "../../sidecar/filer/storage.ts";
 import { joinUrl } from "../../sidecar/filer/url.ts";
 import { atEnd } from "../support/cleanups.ts";
+import { memoryFolder } from "../support/test-run.ts";
 import { download, makeFile, makeReceiver, testStorage } from "./storage-suite.ts";
 
 const MIB = 1024 * 1024;
@@ -42,7 +43,7 @@ const s3 = {
 };
 
 /** Another file system than that of the local files, so that no copy is done before it can be cut. */
-const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+const memory = memoryFolder();
 
 /** A claim that clients see at /mnt/share, of which they may use two folders. */
 function makeClaim(): FilesSettings & { at(path: string): string; open(signal?: AbortSignal): StorageOf } {

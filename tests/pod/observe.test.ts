@@ -67,7 +67,7 @@ const rows: readonly Row[] = [
         container("exec-0", { waiting: { reason: "ContainerCreating" } }),
       ],
     }),
-    facts: { ...there, images: { 1: "busybox@sha256:1" } },
+    facts: { ...there, images: { 1: "busybox@sha256:1" }, creatingFrom: 0 },
   },
   {
     title: "unschedulable",
@@ -98,7 +98,7 @@ const rows: readonly Row[] = [
       conditions: [{ ...scheduled, lastTransitionTime: created }],
       containerStatuses: [container("supervisor", { waiting: { reason: "ContainerCreating" } }), starting],
     }),
-    facts: { scheduled: true, startingSince: created },
+    facts: { scheduled: true, startingSince: created, creatingFrom: 0 },
   },
   {
     title: "the same, our container started",
@@ -106,12 +106,12 @@ const rows: readonly Row[] = [
       conditions: [{ ...scheduled, lastTransitionTime: created }],
       containerStatuses: [container("supervisor", { running: {} }), starting],
     }),
-    facts: { scheduled: true },
+    facts: { scheduled: true, creatingFrom: 0 },
   },
   {
     title: "on its node, containers being created",
     pod: onNode({ phase: "Pending", containerStatuses: [starting] }),
-    facts: there,
+    facts: { ...there, creatingFrom: 0 },
   },
   {
     title: "waiting for the init container",
@@ -119,7 +119,28 @@ const rows: readonly Row[] = [
       initContainerStatuses: [container("stage-in", { running: { startedAt: created } })],
       containerStatuses: [container("exec-0", { waiting: { reason: "PodInitializing" } })],
     }),
-    facts: there,
+    facts: { ...there, creatingFrom: 0 },
+  },
+  {
+    title: "staged, the first of its executors there, a later one's image missing",
+    pod: onNode({
+      initContainerStatuses: [
+        container("stage-in", { terminated: { exitCode: 0, reason: "Completed", finishedAt: created } }),
+      ],
+      // By name, as the kubelet sorts them.
+      containerStatuses: [
+        container("exec-0", { running: { startedAt: created } }),
+        pulling("exec-1"),
+        container("exec-10", { waiting: { reason: "PodInitializing" } }),
+        container("exec-2", { waiting: { reason: "PodInitializing" } }),
+      ],
+    }),
+    facts: {
+      ...there,
+      stageIn: { exitCode: 0, reason: "Completed", endTime: created },
+      trouble: { container: "exec-1", executor: 1, reason: "ErrImagePull", message: "not found" },
+      creatingFrom: 2,
+    },
   },
   {
     title: "image not found",
@@ -135,7 +156,11 @@ const rows: readonly Row[] = [
       initContainerStatuses: [pulling("stage-in", "ImagePullBackOff", "Back-off")],
       containerStatuses: [starting],
     }),
-    facts: { ...there, trouble: { container: "stage-in", reason: "ImagePullBackOff", message: "Back-off" } },
+    facts: {
+      ...there,
+      trouble: { container: "stage-in", reason: "ImagePullBackOff", message: "Back-off" },
+      creatingFrom: 0,
+    },
   },
   {
     title: "two troubles: that of the earlier turn, though the kubelet sorts by name",

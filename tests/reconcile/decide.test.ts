@@ -626,14 +626,14 @@ describe("a pod that does not start", () => {
     {
       title: "a node that has started nothing yet: waited for",
       state: "INITIALIZING",
-      run: underWay,
+      run: waitingSince(290, "no container"),
       sight: onNode({ startingSince: inSeconds(-300) }),
       expected: { do: "rest", wakeAfterSeconds: 600 },
     },
     {
       title: "nor in fifteen minutes: another attempt",
       state: "INITIALIZING",
-      run: underWay,
+      run: waitingSince(890, "no container"),
       sight: onNode({ startingSince: inSeconds(-900) }),
       expected: {
         do: "change",
@@ -793,6 +793,151 @@ describe("a pod that does not start", () => {
         `Given up${seconds > 0 ? ` after ${seconds} s` : ""}: Container exec-0 does not start: ${reason} ${message}`,
       ],
     });
+  });
+});
+
+describe("a container that the node does not tell of", () => {
+  const executors = ["a", "b:1", "c"].map((image) => ({ image, command: ["true"] }));
+  const says = (words: string) => ({
+    do: "change",
+    state: "INITIALIZING",
+    nodeName: "n1",
+    podUid: "uid-1",
+    says: [words],
+  });
+  const firstMissing = 'Node n1 tells of no container exec-0 after 10 s: its image "a" may still be pulled';
+  const noneMissing =
+    "Node n1 tells of no container of the pod after 10 s: an image may still be pulled, or a volume not be mounted";
+  const staged = (seconds: number): Partial<Run> => ({
+    ...underWay,
+    acknowledged: { "stage-in": 0, supervisor: 1 },
+    stagedTime: secondsAgo(seconds),
+  });
+  const ran = (seconds: number, exitCode = 0): Partial<Run> => ({
+    ...staged(300),
+    released: 1,
+    executors: [{ executor: 0, startTime: secondsAgo(299), endTime: secondsAgo(seconds), exitCode }],
+  });
+  const creatingFrom = (creatingFrom: number, differences: Partial<PodFacts> = {}) =>
+    onNode({ creatingFrom, ...differences });
+  const stagedByInit = (seconds: number) =>
+    creatingFrom(0, { stageIn: { exitCode: 0, reason: "Completed", endTime: inSeconds(-seconds) } });
+  const exec0Runs: Partial<Run> = { ...staged(300), released: 1, startTime: secondsAgo(299) };
+
+  test.each<Row & { ignored?: true }>([
+    {
+      title: "of none of them, for 4 s: looked at again after 6",
+      run: underWay,
+      sight: creatingFrom(0, { startingSince: inSeconds(-4) }),
+      expected: { do: "rest", wakeAfterSeconds: 6 },
+    },
+    {
+      title: "of none of them, for 10 s: told",
+      run: underWay,
+      sight: creatingFrom(0, { startingSince: inSeconds(-10) }),
+      expected: { ...says(noneMissing), waiting: "no container" },
+    },
+    {
+      title: "the same, told before: once is enough",
+      run: { ...underWay, waiting: { reason: "no container", since: secondsAgo(1) } },
+      sight: creatingFrom(0, { startingSince: inSeconds(-11) }),
+      expected: { do: "rest", wakeAfterSeconds: 889 },
+    },
+    {
+      title: "of none of them, but the supervisor says that it stages: nothing, as staging tells of itself",
+      run: { ...underWay, acknowledged: { "stage-in": 0, supervisor: 1 } },
+      sight: creatingFrom(0, { startingSince: inSeconds(-60) }),
+      expected: rest,
+    },
+    {
+      title: "of none of them, but the supervisor says that all is staged: told of the first executor's",
+      run: staged(10),
+      sight: creatingFrom(0, { startingSince: inSeconds(-60) }),
+      expected: { ...says(firstMissing), waiting: "no exec-0" },
+    },
+    {
+      title: "all staged 4 s ago: looked at again after 6",
+      run: staged(4),
+      sight: creatingFrom(0),
+      expected: { do: "rest", wakeAfterSeconds: 6 },
+    },
+    {
+      title: "all staged by the init container, nobody told so: told of the first executor's",
+      run: underWay,
+      sight: stagedByInit(10),
+      expected: { ...says(firstMissing), waiting: "no exec-0" },
+    },
+    {
+      title: "there at last: forgotten without a word",
+      run: { ...staged(60), waiting: { reason: "no exec-0", since: secondsAgo(50) } },
+      sight: onNode(),
+      expected: { do: "change", state: "INITIALIZING", ...identity },
+    },
+    {
+      title: "of the second, while the first executor runs: nobody waits for it",
+      run: exec0Runs,
+      sight: creatingFrom(1),
+      expected: rest,
+    },
+    {
+      title: "of the second, the first executor over for 10 s: told",
+      run: ran(10),
+      sight: creatingFrom(1),
+      expected: {
+        ...says('Node n1 tells of no container exec-1 after 10 s: its image "b:1" may still be pulled'),
+        waiting: "no exec-1",
+      },
+    },
+    {
+      title: "of the third, the second's turn: the second is there, and will say so",
+      run: ran(60),
+      sight: creatingFrom(2),
+      expected: rest,
+    },
+    {
+      title: "of the second, after the first failed: nobody waits for it",
+      run: ran(60, 1),
+      sight: creatingFrom(1),
+      expected: rest,
+    },
+    {
+      title: "the same, its errors ignored: told",
+      run: ran(10, 1),
+      ignored: true,
+      sight: creatingFrom(1),
+      expected: {
+        ...says('Node n1 tells of no container exec-1 after 10 s: its image "b:1" may still be pulled'),
+        waiting: "no exec-1",
+      },
+    },
+    {
+      title: "of none of them, for a reason that the kubelet tells: that reason",
+      run: underWay,
+      sight: creatingFrom(0, {
+        startingSince: inSeconds(-60),
+        trouble: { container: "supervisor", reason: "ErrImagePull", message: "no route" },
+      }),
+      expected: {
+        ...says("Container supervisor does not start: ErrImagePull no route"),
+        waiting: "supervisor ErrImagePull",
+      },
+    },
+    {
+      title: "of the first, for a reason that the kubelet tells: that reason",
+      run: staged(60),
+      sight: creatingFrom(1, {
+        trouble: { container: "exec-0", executor: 0, reason: "ErrImagePull", message: "no route" },
+      }),
+      expected: {
+        ...says("Container exec-0 does not start: ErrImagePull no route"),
+        waiting: "exec-0 ErrImagePull",
+      },
+    },
+  ])("$title", (row) => {
+    const { state = "INITIALIZING", sight = "absent", run = {}, ignored } = row;
+    const task = { executors: executors.map((each) => (ignored ? { ...each, ignore_error: true } : each)) };
+    const record = makeRecord({ state, run, task });
+    expect(summary(decide({ record, sight, gone: false, now, policy: makePolicy() }))).toEqual(row.expected);
   });
 });
 

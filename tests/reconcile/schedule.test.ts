@@ -103,3 +103,24 @@ test("a later wake takes the place of an earlier one; stop ends them all", async
     jest.useRealTimers();
   }
 });
+
+test("what is settled without a word of later is not looked at later", async () => {
+  jest.useFakeTimers();
+  try {
+    let looks = 0;
+    const { schedule, keyed } = given((id) => {
+      looks++;
+      return Promise.resolve(schedule.settled(id));
+    });
+    schedule.start();
+    schedule.wake("a", 10);
+    schedule.poke("a");
+    await keyed.idle();
+    expect(looks).toBe(1);
+    jest.advanceTimersByTime(10_000);
+    await keyed.idle();
+    expect(looks).toBe(1);
+  } finally {
+    jest.useRealTimers();
+  }
+});

@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Cluster } from "../cluster/cluster.ts";
 import { createTesClient, type TesClient } from "./tes-client.ts";
+import { runLabels } from "./test-run.ts";
 
 export interface Deployed {
   readonly namespace: string;
@@ -75,6 +76,7 @@ async function applyOverlay(
       resources: [relative(folder, base)],
       patches: [
         { target: { kind: "ConfigMap", name: "tespod" }, patch },
+        { target: { kind: "Namespace" }, patch: labelsPatch(runLabels()) },
         ...(requests === undefined ? [] : [{ target: deployment, patch: requestsPatch(requests) }]),
       ],
     };
@@ -84,6 +86,16 @@ async function applyOverlay(
     await rm(folder, { recursive: true });
   }
 }
+
+/** The name of a label has a slash, which a JSON pointer escapes. */
+const labelsPatch = (labels: Readonly<Record<string, string>>): string =>
+  JSON.stringify(
+    Object.entries(labels).map(([key, value]) => ({
+      op: "add",
+      path: `/metadata/labels/${key.replaceAll("/", "~1")}`,
+      value,
+    })),
+  );
 
 const deployment = { kind: "Deployment", name: "tespod" };
 const requestsPatch = (value: object): string =>

@@ -22,13 +22,13 @@ describe("one event", () => {
     {
       title: "staged is a line of system_logs",
       event: { type: "staged", files: 2, bytes: 30, milliseconds: 1500 },
-      run: {},
+      run: { stagedTime: time },
       systemLogs: [`${time} Staged 2 files, 30 bytes in 1.5 s`],
     },
     {
       title: "inputs that proved to be folders are kept",
       event: { type: "staged", files: 0, bytes: 0, milliseconds: 1, folders: ["/in/dir"] },
-      run: { folders: ["/in/dir"] },
+      run: { stagedTime: time, folders: ["/in/dir"] },
     },
     {
       title: "progress is a line of system_logs",
@@ -52,7 +52,7 @@ describe("one event", () => {
     {
       title: "nothing staged is not worth a line",
       event: { type: "staged", files: 0, bytes: 0, milliseconds: 1 },
-      run: {},
+      run: { stagedTime: time },
     },
     {
       title: "an executor's start is RUNNING, and the task's start time",
@@ -114,7 +114,7 @@ describe("one event", () => {
     {
       title: "one file is one",
       event: { type: "staged", files: 1, bytes: 5, milliseconds: 100 },
-      run: {},
+      run: { stagedTime: time },
       systemLogs: [`${time} Staged 1 file, 5 bytes in 0.1 s`],
     },
     {

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { lastingEnvironment, runVariable } from "../../support/test-run.ts";
 
 /** A pid is reused; a pid with its start time and the machine's boot is not. */
 type ProcessRecord = { pid: number; startTicks: string; bootId: string };
@@ -16,11 +17,12 @@ export type Daemon = { name: string; command: string[]; env?: Record<string, str
 export function startDaemon(stateFolder: string, daemon: Daemon): void {
   const log = openSync(logFile(stateFolder, daemon.name), "w", 0o600);
   const [program = "", ...args] = daemon.command;
+  const { [runVariable]: _, ...inherited } = process.env; // it is no process of the run that starts it
   const child = spawn(program, args, {
     cwd: stateFolder,
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...process.env, ...daemon.env },
+    env: { ...inherited, ...lastingEnvironment(), ...daemon.env },
   });
   child.on("error", () => undefined);
   const startTicks = child.pid === undefined ? undefined : readStartTicks(child.pid);
@@ -114,12 +116,12 @@ function recordFile(stateFolder: string, name: string): string {
   return join(stateFolder, "process", `${name}.json`);
 }
 
-function readBootId(): string {
+export function readBootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
 /** Field 22 of proc(5) stat, or undefined for a process that is gone or only waits to be reaped. */
-function readStartTicks(pid: number): string | undefined {
+export function readStartTicks(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field, the program's name, may hold spaces and parentheses.

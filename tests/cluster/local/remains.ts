@@ -19,9 +19,12 @@ export async function killContainers(settings: Settings): Promise<void> {
   });
 }
 
-/** Unmounts everything below our folders, innermost first. Idempotent. */
-export async function unmountAll(settings: Settings): Promise<void> {
-  for (const mount of mountsBelow(settings)) {
+/** Unmounts everything below our folders. Idempotent. */
+export const unmountAll = (settings: Settings): Promise<void> => unmountBelow(foldersOf(settings));
+
+/** Unmounts everything below the folders, innermost first. Idempotent. */
+export async function unmountBelow(folders: readonly string[]): Promise<void> {
+  for (const mount of mountsBelow(folders)) {
     const done = await tryRun("umount", [mount]);
     if (done.code !== 0) {
       // Something of the host looks into it just now: it goes when that ends.
@@ -84,7 +87,7 @@ export function findRemains(settings: Settings): string[] {
   return [
     ...containerProcesses(settings).map((pid) => `container process ${pid}`),
     ...shims(settings).map((pid) => `containerd-shim ${pid}`),
-    ...mountsBelow(settings).map((mount) => `mount ${mount}`),
+    ...mountsBelow(foldersOf(settings)).map((mount) => `mount ${mount}`),
     ...cgroups(settings).map((folder) => `cgroup ${folder}`),
   ];
 }
@@ -111,15 +114,16 @@ function shimSockets(settings: Settings): string[] {
   return list(tasks).flatMap((id) => /^unix:\/\/(\/\S+)/.exec(read(join(tasks, id, "address")))?.[1] ?? []);
 }
 
-function mountsBelow(settings: Settings): string[] {
-  const ours = [settings.stateFolder, settings.runFolder];
+const foldersOf = (settings: Settings): string[] => [settings.stateFolder, settings.runFolder];
+
+function mountsBelow(folders: readonly string[]): string[] {
   return read("/proc/self/mountinfo")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
     .map((mount) =>
       mount.replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8))),
     )
-    .filter((mount) => ours.some((folder) => mount.startsWith(`${folder}/`)))
+    .filter((mount) => folders.some((folder) => mount.startsWith(`${folder}/`)))
     .reverse();
 }
 

@@ -16,6 +16,7 @@ import {
   untilState,
 } from "../failures/failures.ts";
 import { label, nodeName } from "../failures/node.ts";
+import { drained } from "./revive.ts";
 
 describe.skipIf(cluster === undefined)("a node that is drained", () => {
   let deployed: Deployed;
@@ -26,7 +27,7 @@ describe.skipIf(cluster === undefined)("a node that is drained", () => {
   beforeAll(async () => {
     deployed = await failing();
     node = await nodeName();
-    await label({ [own.pool]: "drained" });
+    await label(drained);
   }, testMilliseconds);
 
   afterAll(async () => {

@@ -1,25 +1,22 @@
 // The kubelet is away while tasks run, begin and are cancelled: they end as what they are.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, test } from "bun:test";
 import type { Deployed } from "../../support/deploy.ts";
-import { connectS3 } from "../../support/s3.ts";
-import { cluster } from "../../support/service.ts";
-import { shell } from "../e2e/tasks.ts";
-import {
-  ended,
-  failing,
-  nothingIsLeftOf,
-  summary,
-  testMilliseconds,
-  untilState,
-} from "../failures/failures.ts";
-import { isFirst, onNode, untilProcess } from "../failures/host-processes.ts";
+import { failing, testMilliseconds } from "../failures/failures.ts";
+import { onNode } from "../failures/host-processes.ts";
+import { type Away, whileAway } from "../failures/while-away.ts";
 import { freezeKubelet, thawKubelet, untilHealthy } from "./daemons.ts";
 
-/** Longer than it takes the cluster to call the node lost, and shorter than it takes to evict what runs there. */
-const awaySeconds = 60;
+const kubelet: Away = {
+  name: "kubelet",
+  runSeconds: 20,
+  leave: freezeKubelet,
+  comeBack: thawKubelet,
+  /** Longer than it takes the cluster to call the node lost, and shorter than it takes to evict what runs there. */
+  seconds: 60,
+  takesPods: true,
+};
 
-describe.skipIf(!onNode)(`a kubelet that is away for ${awaySeconds} s`, () => {
+describe.skipIf(!onNode)(`a kubelet that is away for ${kubelet.seconds} s`, () => {
   let deployed: Deployed;
 
   beforeAll(async () => {
@@ -27,48 +24,13 @@ describe.skipIf(!onNode)(`a kubelet that is away for ${awaySeconds} s`, () => {
   }, testMilliseconds);
 
   afterAll(async () => {
-    thawKubelet();
+    await kubelet.comeBack();
     await untilHealthy();
   }, testMilliseconds);
 
   test(
     "a task that runs completes meanwhile; one that is created and one that is cancelled meanwhile end when it is back",
-    async () => {
-      if (cluster === undefined) throw new Error("There is no cluster");
-      const s3 = connectS3(cluster.s3);
-      const bucket = await s3.bucket("fail-kubelet");
-      const running = await deployed.tes.create({
-        outputs: [{ url: `s3://${bucket}/out`, path: "/out/x" }],
-        executors: [shell("sleep 20; echo first"), shell("echo second >/out/x")],
-      });
-      const cancelled = await deployed.tes.create({ executors: [shell("exec sleep 600")] });
-      await Promise.all([running, cancelled].map((id) => untilState(deployed, id, "RUNNING")));
-      // Containers are started one by one, by the kubelet: all of them first.
-      await untilProcess(deployed, `tes-${running}-1`, "exec-1", isFirst);
-
-      freezeKubelet();
-      const back = sleep(awaySeconds * 1000); // how long it is away is what this is about
-      const created = await deployed.tes.create({ executors: [shell("echo later")] });
-      await deployed.tes.cancel(cancelled);
-      expect(summary(await ended(deployed, running))).toEqual({
-        state: "COMPLETE",
-        executors: [
-          [0, "first\n"],
-          [0, ""],
-        ],
-      });
-      expect((await s3.get(bucket, "out")).toString()).toBe("second\n");
-      expect((await deployed.tes.get(cancelled)).state).toBe("CANCELING");
-      await back;
-      thawKubelet();
-
-      expect(summary(await ended(deployed, created))).toEqual({
-        state: "COMPLETE",
-        executors: [[0, "later\n"]],
-      });
-      expect((await ended(deployed, cancelled)).state).toBe("CANCELED");
-      await Promise.all([running, cancelled, created].map((id) => nothingIsLeftOf(deployed, id)));
-    },
+    () => whileAway(deployed, kubelet),
     testMilliseconds,
   );
 });

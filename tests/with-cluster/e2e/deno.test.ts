@@ -8,6 +8,7 @@ import { deno } from "../../runtimes/deno.ts";
 import { startService } from "../../runtimes/service.ts";
 import { cluster, ensureImages } from "../../support/service.ts";
 import { createTesClient } from "../../support/tes-client.ts";
+import { runLabels } from "../../support/test-run.ts";
 import { shell, untilNothingIsLeft } from "./tasks.ts";
 
 const namespace = "tespod-deno";
@@ -17,7 +18,9 @@ describe.skipIf(cluster === undefined)("the service on Deno", () => {
 
   beforeAll(async () => {
     await ensureImages();
-    await cluster?.kubectl(["create", "namespace", namespace]);
+    const metadata = { name: namespace, labels: runLabels() };
+    const input = JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata });
+    await cluster?.kubectl(["create", "-f", "-"], { input });
   }, 180_000);
 
   afterAll(async () => {

@@ -21,6 +21,8 @@ const count = given("TESPOD_RANDOM_TASKS", 40);
 const seed = given("TESPOD_RANDOM_SEED", Date.now() % 1_000_000);
 const atOnce = 60;
 const secondsMax = 600;
+/** A long run tells how far it is each time that so many are done. */
+const toldEach = 25;
 const bucket = "e2e-random";
 const [headBytes, tailBytes] = [2048, 8192];
 
@@ -94,16 +96,21 @@ describe.skipIf(cluster === undefined)("random tasks", () => {
 
   test(`${count} of seed ${seed} (TESPOD_RANDOM_TASKS, TESPOD_RANDOM_SEED) end as they do here`, async () => {
     const faults: string[] = [];
+    const began = Date.now();
+    let done = 0;
     const indices = Array.from({ length: count }, (_, index) => index);
     await queue.addAll(
       indices.map((index) => async () => {
-        try {
-          await compare(index);
-        } catch (error) {
+        const fault = await compare(index).then(() => undefined, String);
+        if (fault !== undefined) {
           const task = JSON.stringify(randomTask(seed, index, root).executors);
-          faults.push(
-            `Task ${index} of seed ${seed}: ${task}\n${error instanceof Error ? error.message : error}`,
-          );
+          faults.push(`Task ${index} of seed ${seed}: ${task}\n${fault}`);
+          console.log(`    Task ${index} of seed ${seed} differs`);
+        }
+        done += 1;
+        if (done % toldEach === 0 && done < count) {
+          const seconds = Math.round((Date.now() - began) / 1000);
+          console.log(`    ${done} of ${count} random tasks after ${seconds} s: ${faults.length} differ`);
         }
       }),
     );

@@ -1,18 +1,10 @@
 // A service whose connections to the API server are cut, and refused from then on, while the rest of the cluster is well.
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import type { Deployed } from "../../support/deploy.ts";
-import { shell } from "../e2e/tasks.ts";
-import {
-  ended,
-  failingWith,
-  nothingIsLeftOf,
-  summary,
-  testMilliseconds,
-  untilSays,
-  untilState,
-} from "./failures.ts";
+import { failingWith, testMilliseconds } from "./failures.ts";
 import { isFirst, onNode, untilProcess } from "./host-processes.ts";
+import { whileAway } from "./while-away.ts";
 
 describe.skipIf(!onNode)("a service", () => {
   let deployed: Deployed;
@@ -33,32 +25,15 @@ describe.skipIf(!onNode)("a service", () => {
 
   test(
     "whose connections are cut: what runs completes, what is created and cancelled waits, and all end when they are back",
-    async () => {
-      const running = await deployed.tes.create({
-        executors: [shell("sleep 5; echo first"), shell("echo second")],
-      });
-      const cancelled = await deployed.tes.create({ executors: [shell("exec sleep 600")] });
-      await Promise.all([running, cancelled].map((id) => untilState(deployed, id, "RUNNING")));
-      filter("--append");
-      const created = await deployed.tes.create({ executors: [shell("echo later")] });
-      await deployed.tes.cancel(cancelled);
-      expect(summary(await ended(deployed, running))).toEqual({
-        state: "COMPLETE",
-        executors: [
-          [0, "first\n"],
-          [0, "second\n"],
-        ],
-      });
-      await untilSays(deployed, created, "Pod was not created: ");
-      expect((await deployed.tes.get(cancelled)).state).toBe("CANCELING");
-      filter("--delete");
-      expect(summary(await ended(deployed, created))).toEqual({
-        state: "COMPLETE",
-        executors: [[0, "later\n"]],
-      });
-      expect((await ended(deployed, cancelled)).state).toBe("CANCELED");
-      await Promise.all([running, cancelled, created].map((id) => nothingIsLeftOf(deployed, id)));
-    },
+    () =>
+      whileAway(deployed, {
+        name: "cut-off",
+        runSeconds: 5,
+        leave: () => filter("--append"),
+        comeBack: () => filter("--delete"),
+        seconds: 0,
+        takesPods: false,
+      }),
     testMilliseconds,
   );
 });

@@ -1,5 +1,6 @@
 // What tests add to a node of the cluster, under names of their own, and take away again.
 import { cluster } from "../../support/service.ts";
+import { runLabels } from "../../support/test-run.ts";
 import { own } from "./failures.ts";
 
 const kubectl = (args: string[], options?: { input?: string }): Promise<string> => {
@@ -33,8 +34,13 @@ export async function setDevices(count: number | null): Promise<void> {
 }
 
 /** Creates objects that belong to no namespace, and those of namespaces that name theirs. Idempotent. */
-export const apply = (...items: object[]): Promise<string> =>
-  kubectl(["apply", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
+export const apply = (...objects: { metadata: { name: string; labels?: object } }[]): Promise<string> => {
+  const items = objects.map(({ metadata, ...object }) => ({
+    ...object,
+    metadata: { ...metadata, labels: { ...metadata.labels, ...runLabels() } },
+  }));
+  return kubectl(["apply", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
+};
 
 /** Removes what `apply` created. Idempotent. */
 export const remove = (...items: object[]): Promise<string> =>
@@ -42,7 +48,7 @@ export const remove = (...items: object[]): Promise<string> =>
     input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
   });
 
-export const priorityClass = (name: string, value: number): object => ({
+export const priorityClass = (name: string, value: number) => ({
   apiVersion: "scheduling.k8s.io/v1",
   kind: "PriorityClass",
   metadata: { name },

@@ -4,6 +4,8 @@ import { busybox } from "../e2e/tasks.ts";
 import { secondsMax } from "./failures.ts";
 
 export interface SilentServer extends AsyncDisposable {
+  /** Its name. */
+  readonly pod: string;
   /** ADDRESS:PORT, as pods and nodes reach it. */
   readonly host: string;
   /** Resolves when somebody has connected. */
@@ -47,6 +49,7 @@ export async function startSilentServer({ kubectl }: Deployed): Promise<SilentSe
   const address = await kubectl(["get", "pod", name, "-o", "jsonpath={.status.podIP}"]);
   const run = (...command: string[]) => kubectl(["exec", name, "--", ...command]);
   return {
+    pod: name,
     host: `${address}:8000`,
     connected: async () => {
       const wait = `for second in $(seq ${secondsMax}); do [ -e /tmp/connected ] && exit; sleep 1; done; exit 1`;

@@ -1,5 +1,6 @@
 // Tasks whose pod cannot be made or cannot start: they wait and say why, or end and say why; they never hang.
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Deployed } from "../../support/deploy.ts";
 import { cluster } from "../../support/service.ts";
@@ -15,6 +16,9 @@ import {
   testMilliseconds,
   untilSays,
 } from "./failures.ts";
+import { isFirst, onNode, untilProcess } from "./host-processes.ts";
+import { apply, remove } from "./node.ts";
+import { startSilentServer } from "./silent-server.ts";
 
 const object = (kind: string, spec: object) =>
   JSON.stringify({ apiVersion: "v1", kind, metadata: { name: "fail" }, spec });
@@ -139,3 +143,94 @@ describe.skipIf(cluster === undefined)("a task whose pod cannot start", () => {
     testMilliseconds,
   );
 });
+
+/** A volume of which the kubelet finds no folder, and a claim that has it. */
+const claimName = "unmountable";
+const volume = {
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name: "tespod-fail-unmountable" },
+  spec: {
+    capacity: { storage: "1Gi" },
+    accessModes: ["ReadWriteOnce"],
+    storageClassName: "",
+    hostPath: { path: "/nonexistent/tespod-fail", type: "Directory" },
+    claimRef: { namespace: "tespod-fail-mount", name: claimName },
+  },
+};
+const claim = {
+  apiVersion: "v1",
+  kind: "PersistentVolumeClaim",
+  metadata: { name: claimName },
+  spec: {
+    accessModes: ["ReadWriteOnce"],
+    storageClassName: "",
+    volumeName: volume.metadata.name,
+    resources: { requests: { storage: "1Gi" } },
+  },
+};
+
+describe.skipIf(cluster === undefined)(
+  "a task whose containers do not come, for no reason that is told",
+  () => {
+    let deployed: Deployed;
+    let unmountable: Deployed;
+
+    beforeAll(async () => {
+      [deployed, unmountable] = await Promise.all([
+        failing(),
+        failingWith("mount", {
+          TESPOD_FILES_CLAIM: claimName,
+          TESPOD_FILES_ROOT: "/mnt/share",
+          TESPOD_FILES_BASES: "/mnt/share",
+          TESPOD_POD_START_SECONDS_MAX: "15",
+          TESPOD_ATTEMPTS_MAX: "1",
+        }),
+      ]);
+      await apply(volume);
+      await unmountable.kubectl(["apply", "-f", "-"], { input: JSON.stringify(claim) });
+    }, testMilliseconds);
+
+    afterAll(() => remove(volume), testMilliseconds);
+
+    // A registry whose address nothing answers from: the kubelet tries for half a minute before it says a word.
+    test.concurrent.skipIf(!onNode).each([
+      { title: "without inputs", more: {} },
+      { title: "with inputs that are staged", more: { inputs: [{ path: "/in/x", content: "x" }] } },
+    ])(
+      "while an image is pulled, $title: its name, once, and CANCELED when asked",
+      async ({ more }) => {
+        await using server = await startSilentServer(deployed);
+        const { pid } = await untilProcess(deployed, server.pod, "server", isFirst);
+        const drop = "INPUT --protocol tcp --dport 8000 --jump DROP".split(" ");
+        execFileSync("nsenter", [`--target=${pid}`, "--net", "iptables", "--append", ...drop]);
+        const image = `${server.host}/no/such:1`;
+        const id = await deployed.tes.create({ ...more, executors: [{ image, command: ["true"] }] });
+        const words = `tells of no container exec-0 after 10 s: its image "${image}" may still be pulled`;
+        const task = await untilSays(deployed, id, words);
+        expect(summary(task)).toEqual({ state: "INITIALIZING", executors: [] });
+        expect(systemLogs(task).split(words)).toHaveLength(2);
+        await deployed.tes.cancel(id);
+        expect((await ended(deployed, id)).state).toBe("CANCELED");
+        await nothingIsLeftOf(deployed, id);
+      },
+      testMilliseconds,
+    );
+
+    test.concurrent(
+      "a volume that cannot be mounted: told, then SYSTEM_ERROR after its time",
+      async () => {
+        const id = await unmountable.tes.create({
+          inputs: [{ url: "file:///mnt/share/x", path: "/in/x" }],
+          executors: [shell("true")],
+        });
+        const task = await ended(unmountable, id);
+        expect(summary(task)).toEqual({ state: "SYSTEM_ERROR", executors: [] });
+        expect(systemLogs(task)).toContain("tells of no container of the pod after 10 s: ");
+        expect(systemLogs(task)).toContain("started no container of the pod in 15 s");
+        await nothingIsLeftOf(unmountable, id);
+      },
+      testMilliseconds,
+    );
+  },
+);

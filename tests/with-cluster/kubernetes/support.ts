@@ -8,6 +8,7 @@ import type { PodChange } from "../../../src/cluster/cluster.ts";
 import { loadKubeconfig } from "../../../src/cluster/kubeconfig.ts";
 import { coreApi, createTransport, type Transport } from "../../../src/cluster/transport.ts";
 import { findCluster } from "../../cluster/cluster.ts";
+import { runLabels } from "../../support/test-run.ts";
 
 /** A signal for calls that nothing is meant to end. */
 export const never = new AbortController().signal;
@@ -95,7 +96,8 @@ export interface ScratchNamespace extends AsyncDisposable {
 
 export async function makeNamespace(transport: Transport): Promise<ScratchNamespace> {
   const api = coreApi(transport, never);
-  const { metadata } = await api.createNamespace({ body: { metadata: { generateName: "tespod-test-" } } });
+  const body = { metadata: { generateName: "tespod-test-", labels: runLabels() } };
+  const { metadata } = await api.createNamespace({ body });
   const name = metadata?.name ?? "";
   // No pod is admitted, and no token given, before a controller has made this.
   for (let made = false; !made; ) {
