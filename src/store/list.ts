@@ -60,7 +60,8 @@ export async function listPage<Row extends LineRow>(
     );
     return cut(await dialect.run<Row>(query), pageSize);
   }
-  return joinedPage(dialect, columns, wanted, { pageSize, before: before ?? (await afterNewest(dialect)) });
+  const [start, rare] = await Promise.all([before ?? afterNewest(dialect), rareName(dialect, wanted)]);
+  return joinedPage(dialect, columns, wanted, { pageSize, before: start, rare });
 }
 
 /** One row more than the page has only tells that there is a next page. */
@@ -83,7 +84,7 @@ async function joinedPage<Row extends LineRow>(
   dialect: Dialect,
   columns: Columns,
   wanted: readonly Posting[],
-  { pageSize, before: start }: { pageSize: number; before: number },
+  { pageSize, before: start, rare }: { pageSize: number; before: number; rare: Entries | undefined },
 ): Promise<Page<Row>> {
   const rows: Row[] = [];
   let before = start;
@@ -91,8 +92,8 @@ async function joinedPage<Row extends LineRow>(
   for (let slice = 0; before > 1 && rows.length <= pageSize; slice++) {
     if (slice === slicesMax) return { items: rows, next: before };
     if (slice > 0) await setImmediate();
-    const rare = slice === 0 ? await rareReach(dialect, wanted, before) : undefined;
-    const reach = rare ?? (await farthest(dialect, pace, before));
+    // One slice that goes back to the oldest task, if few have the name.
+    const reach = rare ? { ...rare, window: { before, floor: 0 } } : await farthest(dialect, pace, before);
     const { driver, window } = reach;
     const others = wanted.filter((posting) => posting !== driver);
     const limit = pageSize + 1 - rows.length;
@@ -127,10 +128,14 @@ function nextPace(
   return { scale: Math.min(enough, blocksMax), leaders: isNearlyFull ? [reach.driver] : wanted };
 }
 
-/** Where a posting list gets with so many of its entries. */
-interface Reach {
+/** So many entries of a posting list, newest first. */
+interface Entries {
   readonly driver: Posting;
   readonly entries: number;
+}
+
+/** Where a posting list gets with so many of its entries. */
+interface Reach extends Entries {
   readonly window: Window & { readonly before: number };
 }
 
@@ -166,17 +171,13 @@ async function entryReach(
 
 type Name = Extract<Posting, { kind: "name" }>;
 
-/** To the oldest task at once, by a name that few have; undefined if they are too many to be sorted, or no name is wanted. */
-async function rareReach(
-  { run, flavor }: Dialect,
-  wanted: readonly Posting[],
-  before: number,
-): Promise<Reach | undefined> {
+/** All entries of the name, if they are few enough to be sorted. */
+async function rareName({ run, flavor }: Dialect, wanted: readonly Posting[]): Promise<Entries | undefined> {
   const driver = wanted.find((posting) => posting.kind === "name");
   if (driver === undefined) return undefined;
   const [row] = await run<{ count: number }>(nameCountQuery(driver.prefix, namesMax + 1, flavor));
   const entries = row?.count ?? 0;
-  return entries > namesMax ? undefined : { driver, entries, window: { before, floor: 0 } };
+  return entries > namesMax ? undefined : { driver, entries };
 }
 
 /** As many blocks as hold enough names, or as one query may look at. */

@@ -145,10 +145,14 @@ function residual(posting: Posting, flavor: Flavor): Query {
       return nameCondition(posting.prefix, flavor === "postgres" ? "(task.name || '')" : "task.name");
     case "tag": {
       const keys = tagKeys("tag", posting);
-      const match = keys.map(([column]) => `${column} = ?`).join(" AND ");
-      // Counted, one or none, for an EXISTS may become a join that begins with the tag.
+      const match = [
+        ...keys.map(([column]) => `${column} = ?`),
+        `${tagPosition("tag", posting, flavor)} = task.position`,
+      ];
+      const found = `FROM tag WHERE ${match.join(" AND ")}`;
+      // A mere EXISTS may become a join that begins with the tag. One with an offset does not in PostgreSQL, where it is a tenth faster.
       return {
-        sql: `(SELECT count(*) FROM tag WHERE ${match} AND ${tagPosition("tag", posting, flavor)} = task.position) > 0`,
+        sql: flavor === "postgres" ? `EXISTS (SELECT 1 ${found} OFFSET 0)` : `(SELECT count(*) ${found}) > 0`,
         values: keys.map(([, value]) => value),
       };
     }
