@@ -94,7 +94,8 @@ async function joinedPage<Row extends LineRow>(
     if (slice > 0) await setImmediate();
     // One slice that goes back to the oldest task, if few have the name.
     const reach = rare ? { ...rare, window: { before, floor: 0 } } : await farthest(dialect, pace, before);
-    const { driver, window } = reach;
+    const { window } = reach;
+    const driver = reach.isDense ? undefined : reach.driver;
     const others = wanted.filter((posting) => posting !== driver);
     const limit = pageSize + 1 - rows.length;
     const query = windowQuery(columns, { driver, others, flavor: dialect.flavor }, window, limit);
@@ -137,6 +138,8 @@ interface Entries {
 /** Where a posting list gets with so many of its entries. */
 interface Reach extends Entries {
   readonly window: Window & { readonly before: number };
+  /** Of the tasks there so many are in the list that they are better looked at one by one, with no sort, until the page is full. */
+  readonly isDense?: boolean;
 }
 
 /** What of a slice of scale 1 this reach is: the newest block is seldom full. */
@@ -197,7 +200,8 @@ async function nameReach(
     return entries >= namesMax;
   });
   const used = enough === -1 ? blocks : blocks.slice(0, enough + 1);
-  return { driver, entries, window: { before, floor: blockStart(used.at(-1) ?? 0), blocks: used } };
+  const window = { before, floor: blockStart(used.at(-1) ?? 0), blocks: used };
+  return { driver, entries, window, isDense: used.length === 1 && entries >= namesMax };
 }
 
 interface BlockCount {

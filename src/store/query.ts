@@ -72,7 +72,8 @@ function source(posting: Posting | undefined, flavor: Flavor, blocks?: readonly 
   const position = "task.position";
   switch (posting?.kind) {
     case undefined:
-      return { from: "task", position, keys: [] };
+      // SQLite would rather sort all that have a name that is looked up.
+      return { from: flavor === "sqlite" ? "task NOT INDEXED" : "task", position, keys: [] };
     case "state":
       return { from: "task", index: "task_state", position, keys: [["task.state", posting.state]] };
     case "tag":

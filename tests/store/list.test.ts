@@ -62,6 +62,14 @@ test("a name that no task has costs no look at any task", async () => {
     });
 });
 
+test("a name that most tasks have is looked up, task by task, and nothing is sorted", async () => {
+  using store = given(0);
+  expect(await store.page({ tags: [], namePrefix: "any" })).toEqual({
+    found: 256,
+    asked: ["none", "task_name", "task_name_block", "none"],
+  });
+});
+
 test("a page by a tag and a name of every 40th task takes two slices: the second is as large as the first one tells", async () => {
   using store = given(0);
   const { found, asked } = await store.page({ tags: [{ key: "k", value: "v" }], namePrefix: "some" });

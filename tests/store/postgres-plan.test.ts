@@ -80,6 +80,7 @@ async function testPlans(bin: string): Promise<void> {
 
   test.each([
     { title: "no filter", driver: undefined, others: [], plan: [byPosition] },
+    { title: "no filter, by a name", driver: undefined, others: [name], plan: [byPosition] },
     { title: "state", driver: state, others: [], plan: [byState] },
     { title: "tag", driver: value, others: [], plan: [byValue, byId] },
     { title: "tag key", driver: key, others: [], plan: [byKey, byId] },
@@ -101,6 +102,7 @@ async function testPlans(bin: string): Promise<void> {
   });
 
   test.each([
+    { title: "no filter", driver: undefined, window: floored, first: [byPosition] },
     { title: "state", driver: state, window: floored, first: [byState] },
     { title: "name, by blocks", driver: name, window: { ...floored, blocks }, first: ["Sort", byBlock] },
     { title: "name, rare", driver: name, window: floored, first: ["Sort", byName] },
@@ -111,6 +113,13 @@ async function testPlans(bin: string): Promise<void> {
       /^Index (Only )?Scan using tag_key on tag,Index (Only )?Scan using tag_pkey on tag tag_1$/,
     );
     expect(lines.join()).not.toMatch(/Seq Scan|Bitmap|Hash|Merge/);
+  });
+
+  test("tasks of a state with a name that most have are read in their order, with no sort", async () => {
+    const lines = await planOf(
+      windowQuery("line", { driver: undefined, others: [name, state], flavor }, floored, 257),
+    );
+    expect([[byPosition], [byState]]).toContainEqual(lines);
   });
 
   test.each([

@@ -51,6 +51,12 @@ test.each([
     plan: ["SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
   },
   {
+    title: "no filter, by the others",
+    driver: undefined,
+    others: [name, state, key],
+    plan: ["SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", hasKey],
+  },
+  {
     title: "state",
     driver: state,
     others: [],
