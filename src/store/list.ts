@@ -42,6 +42,9 @@ const scaleMax = { entries: 16, blocks: blocksMax };
 /** Names of a slice are sorted: with those of one more block, at most. Where no more have the prefix at all, one slice takes all. */
 const namesMax = 1024;
 
+/** A name that one task in so many has, or more, is looked up rather than read in its index and sorted. */
+const densePart = 4;
+
 /** The rows of a page, newest first. */
 export async function listPage<Row extends LineRow>(
   dialect: Dialect,
@@ -138,7 +141,7 @@ interface Entries {
 /** Where a posting list gets with so many of its entries. */
 interface Reach extends Entries {
   readonly window: Window & { readonly before: number };
-  /** Of the tasks there so many are in the list that they are better looked at one by one, with no sort, until the page is full. */
+  /** So many of the tasks there are in the list that they are better looked at one by one, with no sort, until the page is full. */
   readonly isDense?: boolean;
 }
 
@@ -201,7 +204,7 @@ async function nameReach(
   });
   const used = enough === -1 ? blocks : blocks.slice(0, enough + 1);
   const window = { before, floor: blockStart(used.at(-1) ?? 0), blocks: used };
-  return { driver, entries, window, isDense: used.length === 1 && entries >= namesMax };
+  return { driver, entries, window, isDense: entries >= (before - window.floor) / densePart };
 }
 
 interface BlockCount {
