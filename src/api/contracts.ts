@@ -41,7 +41,7 @@ const createContract = createRoute({
         .optional()
         .openapi({
           param: { name: "Idempotency-Key", in: "header" },
-          description: `For ${limits.idempotencyHours} hours, the same key with the same body answers the id of the first task and stores no other; with another body it is an error (422).`,
+          description: `For ${limits.idempotencyHours} hours, the same key with the same body, sent by the same user, answers the id of the first task and stores no other; with another body it is an error (422).`,
         }),
     }),
     body: { ...json(task), required: true },

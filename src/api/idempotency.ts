@@ -7,8 +7,12 @@ import { limits } from "../tes/limits.ts";
 
 const header = "Idempotency-Key";
 
-/** What the request's key stands for; undefined if it has none. Throws TesError "invalid" if it is no key. */
-export function readClaim({ req }: Context, body: string, time: Date): Claim | undefined {
+/** Neither a user's name nor a key has a blank, so none is another's, nor one that was sent where nobody needs a login. */
+const ofUser = (user: string | undefined, key: string): string =>
+  user === undefined ? key : `${encodeURIComponent(user.toWellFormed())} ${key}`;
+
+/** What the request's key stands for, to the user who sent it; undefined if it has none. Throws TesError "invalid" if it is no key. */
+export function readClaim({ req, get }: Context, body: string, time: Date): Claim | undefined {
   const key = req.header(header);
   if (key === undefined) return undefined;
   if (!/^[!-~]+$/.test(key) || key.length > limits.idempotencyKeyLengthMax) {
@@ -16,7 +20,7 @@ export function readClaim({ req }: Context, body: string, time: Date): Claim | u
     throw new TesError("invalid", "Header is not valid", { faults: [{ path: header, message }] });
   }
   return {
-    key,
+    key: ofUser(get("user"), key),
     digest: createHash("sha256").update(body).digest("base64url"),
     time,
     forgetBefore: new Date(time.getTime() - limits.idempotencyHours * 3_600_000),

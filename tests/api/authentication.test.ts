@@ -1,9 +1,11 @@
 // With users, each operation wants one of them; without, whatever is sent is ignored (tests/api/clients.test.ts).
 import { describe, expect, test } from "bun:test";
 import { parseUsers, userOf } from "../../src/users.ts";
-import { base, given } from "./given.ts";
+import { base, type Given, given } from "./given.ts";
 
-const known = parseUsers('[{"user": "ci", "token": "token-of-ci"}, {"user": "a", "password": "password"}]');
+const known = parseUsers(
+  '[{"user": "ci", "token": "token-of-ci"}, {"user": "a", "password": "password"}, {"user": "a", "token": "token-of-a"}]',
+);
 const authenticate = (authorization: string | undefined) => userOf(known, authorization);
 const task = JSON.stringify({ executors: [{ image: "busybox", command: ["true"] }] });
 const logins = ["Bearer token-of-ci", `Basic ${Buffer.from("a:password").toString("base64")}`];
@@ -64,6 +66,50 @@ describe("with users", () => {
     await using app = given({ authenticate });
     for (const path of ["/tasks/known/service-info", "/tasks//service-info", "/tasks/%2Fservice-info"])
       expect((await app.fetch(base + path)).status).not.toBe(200);
+  });
+
+  const create = (app: Given, authorization: string | undefined, key: string) =>
+    app.ask("POST", `${base}/tasks`, {
+      headers: { "idempotency-key": key, ...(authorization === undefined ? {} : { authorization }) },
+      body: task,
+    });
+
+  test("an Idempotency-Key is its user's: two users get two tasks, each its own again, whatever body the other sent", async () => {
+    await using app = given({ authenticate });
+    const [ci, a] = await Promise.all(logins.map((login) => create(app, login, "k")));
+    expect([ci?.status, a?.status]).toEqual([200, 200]);
+    expect(ci?.body).not.toEqual(a?.body);
+    for (const [index, first] of [ci, a].entries())
+      expect((await create(app, logins[index], "k")).body).toEqual(first?.body);
+    expect(await app.store.liveIds()).toHaveLength(2);
+    const other = {
+      headers: { "idempotency-key": "k2", authorization: logins[0] ?? "" },
+      body: task.replace("true", "false"),
+    };
+    expect((await app.ask("POST", `${base}/tasks`, other)).status).toBe(200);
+    expect((await create(app, logins[1], "k2")).status).toBe(200);
+    expect((await create(app, logins[0], "k2")).status).toBe(422);
+  });
+
+  test("by password or by token, a user is the same user to an Idempotency-Key", async () => {
+    await using app = given({ authenticate });
+    const first = await create(app, "Bearer token-of-a", "k");
+    expect(first.status).toBe(200);
+    expect((await create(app, logins[1], "k")).body).toEqual(first.body);
+  });
+
+  test("no key sent where nobody needs a login is a user's, however it is spelled", async () => {
+    await using app = given({ authenticate });
+    const ofUser = (await create(app, logins[0], "k")).body;
+    const { createOnce, liveIds } = app.store;
+    await using free = given({ store: { createOnce } });
+    for (const key of ["k", "ci:k", "ci%20k"]) {
+      const { status, body } = await create(free, logins[0], key);
+      expect({ key, status, same: Bun.deepEquals(body, ofUser) }).toEqual({ key, status: 200, same: false });
+      expect((await create(free, undefined, key)).body).toEqual(body);
+    }
+    expect((await create(free, logins[0], "ci k")).status).toBe(400);
+    expect(await liveIds()).toHaveLength(4);
   });
 
   test("a browser's preflight needs no login", async () => {

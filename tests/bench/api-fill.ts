@@ -9,23 +9,28 @@ const run = JSON.stringify(newRun(1));
 /**
  * Of every 1000 tasks one is RUNNING, of every 50,000 one CANCELED; names begin with "wf-", ten with "rare-", the first hundredth
  * with "old-"; each has one of ten projects and one of a thousand users. A project "p1" is never RUNNING.
+ *
+ * And as many of whatever is stored, evenly spread, so that what grows with the store is seen apart from what grows with the
+ * matches: 200 tasks have a set "a", 200 others a set "b", 200 others are EXECUTOR_ERROR, and about 100 others have names that
+ * begin with "few-". Each "rare-" name is one of set "b".
  */
-const columns = {
-  state: "CASE WHEN i % 50000 = 2 THEN 'CANCELED' WHEN i % 1000 = 0 THEN 'RUNNING' ELSE 'COMPLETE' END",
-  name: (count: number) =>
-    `CASE WHEN i % ${Math.max(1, count / 10)} = 3 THEN 'rare-' || i WHEN i <= ${count / 100} THEN 'old-' || i ELSE 'wf-' || (i % 1000) || '-step-' || (i % 17) END`,
-};
+const columns = (count: number) => ({
+  state: `CASE WHEN i % 50000 = 2 THEN 'CANCELED' WHEN i % 1000 = 0 THEN 'RUNNING' WHEN i % ${count / 200} = 4 THEN 'EXECUTOR_ERROR' ELSE 'COMPLETE' END`,
+  name: `CASE WHEN i % ${count / 10} = 3 THEN 'rare-' || i WHEN i <= ${count / 100} THEN 'old-' || i WHEN i % ${count / 100} = 6 THEN 'few-' || i ELSE 'wf-' || (i % 1000) || '-step-' || (i % 17) END`,
+});
 
 const inserts = (numbers: string, count: number): string => `
   INSERT INTO task (position, id, state, version, live, name)
-    SELECT i, 'task' || i, ${columns.state}, 5, 0, ${columns.name(count)} FROM ${numbers};
+    SELECT i, 'task' || i, ${columns(count).state}, 5, 0, ${columns(count).name} FROM ${numbers};
   INSERT INTO document (position, creation_time, task, run) SELECT i, '2026-01-02T03:04:05.678Z', '${task}', '${run}' FROM ${numbers};
   INSERT INTO tag (key, value, position)
     SELECT 'note', 'n', i FROM ${numbers} WHERE i % 10000 = 4
+    UNION ALL SELECT 'set', 'a', i FROM ${numbers} WHERE i % ${count / 200} = 1
+    UNION ALL SELECT 'set', 'b', i FROM ${numbers} WHERE i % ${count / 200} = 3
     UNION ALL SELECT 'project', 'p' || (i % 10), i FROM ${numbers}
     UNION ALL SELECT 'user', 'u' || (i % 1000), i FROM ${numbers};`;
 
-/** Brings an empty store, which the service has made, to so many tasks. */
+/** Brings an empty store, which the service has made, to so many tasks, a multiple of 1000. */
 export async function fill(database: string, count: number): Promise<void> {
   if (!database.startsWith("postgres://")) return fillSqlite(database, count);
   // Only these rows may be lost by a crash of the machine; what is measured afterwards is as durable as ever.

@@ -1,13 +1,6 @@
 // npm run bench -- api: the HTTP interface and its store alone, without a cluster.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { pageToken, parseListQuery } from "../../src/tes/filter.ts";
-import { findPostgres, startPostgres } from "../support/postgres.ts";
-import { fill } from "./api-fill.ts";
+import { onPlace, type StoreKind, withService, withTasks } from "./api-place.ts";
 import { tokenKey } from "./api-server.ts";
 import { type Figure, figure } from "./figures.ts";
 import { connectHttp, get, type HttpClient, post } from "./http-client.ts";
@@ -18,7 +11,10 @@ const task = JSON.stringify({
   executors: [{ image: "debian:stable-slim", command: ["true"] }],
 });
 
-/** What lists are asked for: common and rare, alone and together, also two that never meet, and the middle of it all. */
+/**
+ * What lists are asked for: common and rare, alone and together, also two that never meet, and the middle of it all. Last those
+ * of which as many match whatever is stored.
+ */
 const lists: readonly { readonly name: string; readonly query: string; readonly deep?: true }[] = [
   { name: "no filter", query: "" },
   { name: "no filter, middle", query: "", deep: true },
@@ -45,13 +41,26 @@ const lists: readonly { readonly name: string; readonly query: string; readonly 
   },
   { name: "name and state, common", query: "name_prefix=wf-&state=COMPLETE" },
   { name: "name and state, rare", query: "name_prefix=wf-&state=CANCELED" },
+  { name: "always 200, tag", query: "tag_key=set&tag_value=a" },
+  { name: "always 200, state", query: "state=EXECUTOR_ERROR" },
+  { name: "always 99, name", query: "name_prefix=few-" },
+  { name: "always 200, tag and common state", query: "tag_key=set&tag_value=a&state=COMPLETE" },
+  { name: "always 200, tag and common tag key", query: "tag_key=set&tag_value=b&tag_key=project" },
+  { name: "always 99, name and common state", query: "name_prefix=few-&state=COMPLETE" },
+  { name: "always 10, rare name and tag", query: "name_prefix=rare-&tag_key=set&tag_value=b" },
+  {
+    name: "always none, two tags of 200",
+    query: "tag_key=set&tag_value=a&tag_key=set&tag_value=b",
+  },
+  { name: "always none, tag and state of 200", query: "tag_key=set&tag_value=a&state=EXECUTOR_ERROR" },
+  { name: "always none, name of 99 and tag of 200", query: "name_prefix=few-&tag_key=set&tag_value=b" },
 ];
 
 const rounds = { single: 2000, list: 200, warm: 20 };
 const seconds = { load: 8 };
 
 export interface ApiBench {
-  readonly stores: readonly ("sqlite" | "postgres")[];
+  readonly stores: readonly StoreKind[];
   /** How many tasks are stored when pages are asked for, ascending. */
   readonly tasks: readonly number[];
 }
@@ -59,110 +68,58 @@ export interface ApiBench {
 /** Every figure as soon as it is known. */
 export async function* benchApi({ stores, tasks }: ApiBench): AsyncGenerator<Figure> {
   for (const store of stores) {
+    const bench = `api ${store}`;
     yield* onPlace(store, async function* (database) {
-      yield* benchService(`api ${store}`, database, (port) => benchRequests(`api ${store}`, port, "0"));
+      yield* withService(database, (port) => benchRequests(bench, port, "0"));
     });
-    const pages: Page[] = [];
     for (const count of tasks) {
-      yield* onPlace(store, async function* (database) {
-        await stopped(await startService(database)); // makes the schema
-        console.error(`${store}: storing ${count} tasks`);
-        await fill(database, count);
-        yield* benchService(`api ${store}`, database, async function* (port) {
-          for await (const page of benchLists(`api ${store}`, port, count)) {
-            pages.push(page);
-            yield page.times;
-          }
-          if (count === tasks.at(-1)) yield* benchRequests(`api ${store}`, port, shortly(count));
-        });
+      yield* withTasks(store, count, async function* (port) {
+        yield* benchLists(bench, port, count);
+        const [least] = tasks;
+        if (count !== tasks.at(-1) || least === undefined) return;
+        if (count > least) {
+          const many = { port, count };
+          yield* withTasks(store, least, (few) => benchGrowth(bench, { port: few, count: least }, many));
+        }
+        yield* benchRequests(bench, port, shortly(count));
       });
     }
-    yield* growth(`api ${store}`, pages, tasks);
   }
 }
 
-/** One list with so many tasks stored: how many are on its page, and how long it takes. */
-interface Page {
-  readonly name: string;
-  readonly stored: number;
-  readonly onIt: number;
-  readonly times: Figure;
+interface Stored {
+  readonly port: number;
+  readonly count: number;
 }
 
 /**
- * What a page costs with the most tasks stored, as a multiple of what it costs with the fewest. The bound of 1.5 is for pages
- * with as many tasks on them: a page that was empty and is full, or two filters that never meet in a thousand times as many
- * tasks, is another page. For those the bound is that of every page, 10 ms at the 99th percentile.
+ * What a page costs with the most tasks stored, as a multiple of what it costs with the fewest, both asked in turn. The bound of
+ * 1.5 is for the same page: full on both, or of filters that as many tasks match. A page that was empty and is full, or two
+ * filters that never meet in a thousand times as many tasks, is another page. For those the bound is that of every page, 10 ms at
+ * the 99th percentile.
  */
-function* growth(bench: string, pages: readonly Page[], tasks: readonly number[]): Generator<Figure> {
-  const [least = 0, most = 0] = [tasks[0], tasks.at(-1)];
-  if (least === most) return;
-  for (const { name } of lists) {
-    const [few, many] = [least, most].map((stored) =>
-      pages.find((page) => page.name === name && page.stored === stored),
+async function* benchGrowth(bench: string, few: Stored, many: Stored): AsyncGenerator<Figure> {
+  for (const list of lists) {
+    const [small, large] = [listRequest(list, few.count), listRequest(list, many.count)];
+    const [fewClient, manyClient] = [await connectHttp(few.port), await connectHttp(many.port)];
+    const times: { few: number[]; many: number[] } = { few: [], many: [] };
+    for (let number = -rounds.warm; number < rounds.list; number++) {
+      const [one, other] = [await timed(fewClient, small), await timed(manyClient, large)];
+      if (number >= 0) times.few.push(one);
+      if (number >= 0) times.many.push(other);
+    }
+    fewClient.close();
+    manyClient.close();
+    const onIt = [(await tasksOf(many.port, large)).length, (await tasksOf(few.port, small)).length].join(
+      " and ",
     );
-    if (few === undefined || many === undefined) continue;
-    const title = `page with ${shortly(most)} stored against ${shortly(least)}, ${many.onIt} and ${few.onIt} tasks on it, ${name}`;
-    yield figure(bench, title, "ratio", [many.times.p50 / few.times.p50]);
+    const title = `page with ${shortly(many.count)} stored against ${shortly(few.count)}, ${onIt} tasks on it, ${list.name}`;
+    const [before, after] = [times.few, times.many].map((values) => figure(bench, title, "ms", values).p50);
+    yield figure(bench, title, "ratio", [(after ?? 0) / (before ?? 1)]);
   }
 }
 
 const shortly = (count: number): string => (count >= 1e6 ? `${count / 1e6}M` : `${count / 1000}k`);
-
-/** An empty place for a store, removed afterwards. */
-async function* onPlace(
-  store: "sqlite" | "postgres",
-  work: (database: string) => AsyncGenerator<Figure>,
-): AsyncGenerator<Figure> {
-  if (store === "sqlite") {
-    const folder = mkdtempSync(join(tmpdir(), "tespod-bench-"));
-    try {
-      yield* work(join(folder, "tes.db"));
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-    return;
-  }
-  const found = await findPostgres();
-  if ("missing" in found) return console.error(`No figures of PostgreSQL: ${found.missing}`);
-  const server = await startPostgres(found.bin);
-  try {
-    yield* work(await server.makeDatabase());
-  } finally {
-    await server.remove();
-  }
-}
-
-type Service = Awaited<ReturnType<typeof startService>>;
-
-async function startService(database: string) {
-  const program = join(import.meta.dirname, "api-server.ts");
-  const child = spawn(process.execPath, [program, database], { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
-  const port = Number(line);
-  if (!(line instanceof Buffer) || !Number.isInteger(port)) throw new Error("The service did not start");
-  return { child, port };
-}
-
-async function stopped({ child }: Service): Promise<void> {
-  const ended = once(child, "exit");
-  child.kill("SIGTERM");
-  await ended;
-}
-
-async function* benchService(
-  bench: string,
-  database: string,
-  work: (port: number) => AsyncGenerator<Figure>,
-): AsyncGenerator<Figure> {
-  console.error(`${bench}: measuring`);
-  const service = await startService(database);
-  try {
-    yield* work(service.port);
-  } finally {
-    await stopped(service);
-  }
-}
 
 async function* benchRequests(bench: string, port: number, stored: string): AsyncGenerator<Figure> {
   const submit = post("/tasks", task);
@@ -192,15 +149,18 @@ async function tasksOf(port: number, request: string): Promise<readonly { readon
   return (JSON.parse(body) as { tasks: { id: string }[] }).tasks;
 }
 
-async function* benchLists(bench: string, port: number, count: number): AsyncGenerator<Page> {
-  for (const { name, query, deep } of lists) {
-    const { filter } = parseListQuery(new URLSearchParams(query), tokenKey);
-    const token = deep ? `&page_token=${pageToken(Math.ceil(count / 2), filter, tokenKey)}` : "";
-    const request = get(`/tasks?${query}${token}`);
-    const times = await latencies(port, request, rounds.list);
-    const title = `page of 256, ${shortly(count)} stored, ${name}`;
-    const onIt = (await tasksOf(port, request)).length;
-    yield { name, stored: count, onIt, times: figure(bench, title, "ms", times) };
+/** Of the newest page, or of one in the middle of so many tasks. */
+function listRequest({ query, deep }: (typeof lists)[number], count: number): string {
+  const { filter } = parseListQuery(new URLSearchParams(query), tokenKey);
+  return get(
+    `/tasks?${query}${deep ? `&page_token=${pageToken(Math.ceil(count / 2), filter, tokenKey)}` : ""}`,
+  );
+}
+
+async function* benchLists(bench: string, port: number, count: number): AsyncGenerator<Figure> {
+  for (const list of lists) {
+    const times = await latencies(port, listRequest(list, count), rounds.list);
+    yield figure(bench, `page of 256, ${shortly(count)} stored, ${list.name}`, "ms", times);
   }
 }
 

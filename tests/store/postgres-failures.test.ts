@@ -8,6 +8,7 @@ import { openPostgresStore } from "../../src/store/postgres.ts";
 import { migrations } from "../../src/store/postgres-migrations.ts";
 import type { TaskStore } from "../../src/store/store.ts";
 import { newRecord, noAdditions } from "../../src/tes/record.ts";
+import type { Task } from "../../src/tes/task.ts";
 import { makeTask, now } from "../support/make.ts";
 import { findPostgres, runSql, startPostgres } from "../support/postgres.ts";
 
@@ -15,7 +16,8 @@ const found = await findPostgres();
 if ("missing" in found) console.error(`Tests of PostgreSQL's failures are skipped: ${found.missing}`);
 else await testFailures(found.bin);
 
-const recordOf = (id: string) => newRecord(makeTask({ tags: { id } }), id, now);
+const recordOf = (id: string, task: Partial<Task> = {}) =>
+  newRecord(makeTask({ tags: { id }, ...task }), id, now);
 const all = { filter: { tags: [] }, pageSize: 2047 };
 
 /** Creates one task after the other until told to stop; what was acknowledged and what was refused. */
@@ -232,7 +234,7 @@ async function testFailures(bin: string): Promise<void> {
   });
 
   test.each(migrations.map((_, version) => version))(
-    "a database of version %d is brought to the newest",
+    "a database of version %d keeps its tasks and is brought to the newest",
     async (version) => {
       const url = await server.makeDatabase();
       if (version > 0) {
@@ -241,17 +243,40 @@ async function testFailures(bin: string): Promise<void> {
           `CREATE TABLE schema_version (version integer NOT NULL); INSERT INTO schema_version VALUES (${version})`,
         );
         for (const step of migrations.slice(0, version)) await runSql(url, step);
+        // More by the name than are taken at once, so that it is looked for by either index.
+        await runSql(
+          url,
+          `INSERT INTO task (id, state, version, live, name)
+             SELECT 'many' || i, 'COMPLETE', 1, 0, 'many' FROM generate_series(1, 3000) AS i`,
+        );
       }
       const store = await openPostgresStore({ url });
-      await store.create(recordOf("a"), noAdditions);
-      expect(await store.get("a")).toEqual(recordOf("a"));
+      await store.create(recordOf("a", { name: "n" }), noAdditions);
+      expect(await store.get("a")).toEqual(recordOf("a", { name: "n" }));
+      const byName = async (namePrefix: string) =>
+        (await store.listLines({ filter: { tags: [], namePrefix }, pageSize: 1 })).items.map(({ id }) => id);
+      expect(await byName("n")).toEqual(["a"]);
+      expect(await byName("many")).toEqual(version > 0 ? ["many3000"] : []);
       expect([...(await runSql(url, "SELECT version FROM schema_version"))]).toEqual([
         { version: migrations.length },
       ]);
       await store.close();
+      expect(await schemaOf(url)).toEqual(await newestSchema());
       await server.returnDatabase(url);
     },
   );
+
+  const schemaOf = async (url: string): Promise<readonly object[]> => [
+    ...(await runSql(url, "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname")),
+  ];
+
+  async function newestSchema(): Promise<readonly object[]> {
+    const url = await server.makeDatabase();
+    await (await openPostgresStore({ url })).close();
+    const schema = await schemaOf(url);
+    await server.returnDatabase(url);
+    return schema;
+  }
 
   test("a database of a newer version is refused, and left as it is", async () => {
     const url = await server.makeDatabase();

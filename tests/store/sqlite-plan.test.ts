@@ -6,6 +6,7 @@ import {
   type Columns,
   columnsOf,
   depthQuery,
+  nameCountQuery,
   type Posting,
   windowQuery,
 } from "../../src/store/query.ts";
@@ -27,10 +28,20 @@ function planOf(sql: string, values: readonly (string | number)[]): string[] {
 
 const byId = "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)";
 const sorted = "USE TEMP B-TREE FOR ORDER BY";
-const byName = "SEARCH task USING INDEX task_name_block (<expr>=? AND name>? AND name<?)";
+const byBlock = "SEARCH task USING INDEX task_name_block (<expr>=? AND name>? AND name<?)";
+const byName = "SEARCH task USING INDEX task_name (name>? AND name<?)";
 const hasKey = "SEARCH tag USING COVERING INDEX tag_key (key=? AND position=?)";
 const hasValue = "SEARCH tag USING PRIMARY KEY (key=? AND value=? AND position=?)";
-const floored = { before: 9000, floor: 100, blocks: [2, 1, 0] };
+const blocks = [2, 1, 0];
+const floored = { before: 9000, floor: 100 };
+
+interface Row {
+  readonly title: string;
+  readonly driver: Posting | undefined;
+  readonly blocks?: readonly number[];
+  readonly others: readonly Posting[];
+  readonly plan: string[];
+}
 
 test.each([
   {
@@ -38,6 +49,12 @@ test.each([
     driver: undefined,
     others: [],
     plan: ["SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+  },
+  {
+    title: "no filter, by the others",
+    driver: undefined,
+    others: [name, state, key],
+    plan: ["SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", hasKey],
   },
   {
     title: "state",
@@ -58,7 +75,8 @@ test.each([
     plan: ["SEARCH driver USING COVERING INDEX tag_key (key=? AND position>? AND position<?)", byId],
   },
   // Sorted, but never more than the blocks of one query.
-  { title: "name", driver: name, others: [], plan: [byName, sorted] },
+  { title: "name, by blocks", driver: name, blocks, others: [], plan: [byBlock, sorted] },
+  { title: "name, rare", driver: name, others: [], plan: [byName, sorted] },
   {
     title: "state, by all others",
     driver: state,
@@ -81,19 +99,29 @@ test.each([
       hasValue,
     ],
   },
-  { title: "name, by all others", driver: name, others: [state, value], plan: [byName, hasValue, sorted] },
-] satisfies { title: string; driver: Posting | undefined; others: Posting[]; plan: string[] }[])(
-  "a page by $title",
-  ({ driver, others, plan }) => {
-    for (const columns of Object.keys(columnsOf) as Columns[]) {
-      const { sql, values } = windowQuery(columns, { driver, others, flavor }, floored, 257);
-      const found = planOf(sql, values).filter(
-        (line) => !/^SEARCH document USING INTEGER PRIMARY KEY|^CORRELATED/.test(line),
-      );
-      expect({ columns, plan: found }).toEqual({ columns, plan });
-    }
+  {
+    title: "name, by blocks, by all others",
+    driver: name,
+    blocks,
+    others: [state, value],
+    plan: [byBlock, hasValue, sorted],
   },
-);
+  {
+    title: "name, rare, by all others",
+    driver: name,
+    others: [state, value, key],
+    plan: [byName, hasValue, hasKey, sorted],
+  },
+] satisfies Row[])("a page by $title", ({ driver, blocks, others, plan }: Row) => {
+  for (const columns of Object.keys(columnsOf) as Columns[]) {
+    const window = blocks === undefined ? floored : { ...floored, blocks };
+    const { sql, values } = windowQuery(columns, { driver, others, flavor }, window, 257);
+    const found = planOf(sql, values).filter(
+      (line) => !/^SEARCH document USING INTEGER PRIMARY KEY|^CORRELATED/.test(line),
+    );
+    expect({ columns, plan: found }).toEqual({ columns, plan });
+  }
+});
 
 test.each([
   {
@@ -115,9 +143,14 @@ test.each([
   expect(planOf(query.sql, query.values)).toEqual([plan]);
 });
 
-test("names are counted in their index alone", () => {
-  const { sql, values } = blockCountQuery("n", [2, 1, 0], flavor);
-  expect(planOf(sql, values)[0]).toBe(
-    "SEARCH task USING COVERING INDEX task_name_block (<expr>=? AND name>? AND name<?)",
+test("names are counted in their indexes alone, and nothing is sorted for it", () => {
+  const ofBlocks = blockCountQuery("n", blocks, 1024, flavor);
+  const ofAll = nameCountQuery("n", 1025, flavor);
+  const read = [ofBlocks, ofAll].map(({ sql, values }) =>
+    planOf(sql, values).filter((line) => /task|TEMP/.test(line)),
   );
+  expect(read).toEqual([
+    ["SEARCH task USING COVERING INDEX task_name_block (<expr>=? AND name>? AND name<?)"],
+    ["SEARCH task USING COVERING INDEX task_name (name>? AND name<?)"],
+  ]);
 });

@@ -80,15 +80,24 @@ test.each(migrations.map((_, index) => index).slice(1))(
     for (const step of migrations.slice(0, version)) old.exec(step);
     old.exec(`PRAGMA user_version = ${version}`);
     const { task, run, creationTime } = newRecord(makeTask({ name: "n" }), "a", now);
-    old.exec("INSERT INTO task (id, state, version, live, name) VALUES ('a', 'QUEUED', 1, 1, 'n')");
+    // More by the name than are taken at once, so that it is looked for by either index.
+    old.exec(`
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+        INSERT INTO task (id, state, version, live, name) SELECT 'many' || i, 'COMPLETE', 1, 0, 'many' FROM n;
+      INSERT INTO task (id, state, version, live, name) VALUES ('a', 'QUEUED', 1, 1, 'n')`);
     old
-      .prepare("INSERT INTO document (position, creation_time, task, run) VALUES (1, ?, ?, ?)")
+      .prepare("INSERT INTO document (position, creation_time, task, run) VALUES (3001, ?, ?, ?)")
       .run(creationTime, JSON.stringify(task), JSON.stringify(run));
     old.close();
     const store = openSqliteStore(place.file);
     expect(await store.get("a")).toEqual(newRecord(makeTask({ name: "n" }), "a", now));
-    const byName = await store.listLines({ filter: { tags: [], namePrefix: "n" }, pageSize: 1 });
-    expect(byName.items).toEqual([{ position: 1, id: "a", state: "QUEUED" }]);
+    const byName = (namePrefix: string) =>
+      store.listLines({ filter: { tags: [], namePrefix }, pageSize: 1, before: 3002 });
+    expect(await byName("n")).toEqual({ items: [{ position: 3001, id: "a", state: "QUEUED" }] });
+    expect(await byName("many")).toEqual({
+      items: [{ position: 3000, id: "many3000", state: "COMPLETE" }],
+      next: 3000,
+    });
     await store.close();
     expect(schemaOf(place.file)).toEqual(await newestSchema());
   },

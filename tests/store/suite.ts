@@ -63,7 +63,12 @@ const filtersOfThousands: readonly {
   },
 ];
 
-async function idsOfAllPages(store: TaskStore, filter: TaskFilter, pageSize: number): Promise<string[]> {
+async function idsOfAllPages(
+  store: TaskStore,
+  filter: TaskFilter,
+  pageSize: number,
+  between: () => Promise<void> = () => Promise.resolve(),
+): Promise<string[]> {
   const ids: string[] = [];
   let before: number | undefined;
   for (;;) {
@@ -73,6 +78,7 @@ async function idsOfAllPages(store: TaskStore, filter: TaskFilter, pageSize: num
     // A page that is short but not the last is for stores far larger than this one.
     expect(page.items).toHaveLength(pageSize);
     before = page.next;
+    await between();
   }
 }
 
@@ -364,6 +370,28 @@ export function testTaskStore(kind: string, makePlace: () => Place): void {
         }
         expect(seen).toEqual(ids.toReversed());
       },
+    );
+
+    // Up to 1024 by one name are read at once; from the second page on there are more.
+    test.each([1023, 1024, 1025])(
+      "pages by a name of %d tasks neither repeat nor skip, while more of that name arrive",
+      async (count) => {
+        const store = await openStore();
+        const named = Array.from({ length: count }, (_, number) => recordOf(`few${number}`, { name: "few" }));
+        const others = named.map(({ id }) => recordOf(`other-${id}`, { name: "other" }));
+        await Promise.all([...others, ...named].map((record) => store.create(record, noAdditions)));
+        for (const state of [undefined, "QUEUED"] as const) {
+          const filter = { tags: [], namePrefix: "few", ...(state === undefined ? {} : { state }) };
+          const expected = await idsOfAllPages(store, filter, 2047);
+          let arrived = 0;
+          const seen = await idsOfAllPages(store, filter, 400, () =>
+            store.create(recordOf(`few-${state}-${arrived++}`, { name: "few" }), noAdditions),
+          );
+          expect(seen).toEqual(expected);
+          expect(seen.slice(-count)).toEqual(named.map(({ id }) => id).toReversed());
+        }
+      },
+      60_000,
     );
 
     test("the last page says that it is the last, even when it is full", async () => {
