@@ -18,6 +18,7 @@ import { join } from "node:path";
 import type { PlanInPlace, PlanInput, PlanOutput, TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { type Staged, stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
+import { openInside } from "../../sidecar/filer/inside.ts";
 import { mustBeNoneMade } from "../../sidecar/filer/seen-in-place.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
@@ -393,5 +394,15 @@ describe("uploads", () => {
     symlinkSync("/w/d", work("o"));
     expect(await upload(plan)).toEqual([`"/w/o/away" is not uploaded: it leads outside the task's files`]);
     expect(readdirSync(at("out/o")).sort()).toEqual(["empty", "one", "sub"]);
+  });
+
+  test("read no file that is reached by a link by the time it is opened", async () => {
+    const mount = { path: "/w/d", folder: "data", file: false, volume: pod.roots.files };
+    const found = { path: "/w/d/sub/two", local: at("data/sub/two"), mount };
+    await using open = await openInside(found);
+    expect((await open.stat()).size).toBe(4);
+    renameSync(at("data/sub"), at("data/moved"));
+    symlinkSync("moved", at("data/sub"));
+    await expect(openInside(found)).rejects.toThrow("it was moved while it was opened");
   });
 });
