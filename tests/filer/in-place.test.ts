@@ -23,17 +23,11 @@ import { mustBeNoneMade } from "../../sidecar/filer/seen-in-place.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
 import { runPod, startContainers, startSidecar } from "../supervisor/pod.ts";
+import { noS3 } from "./no-s3.ts";
 
 // Some start the sidecar program itself, which takes its time on a busy machine.
 setDefaultTimeout(60_000);
 
-const s3 = {
-  endpoint: undefined,
-  region: undefined,
-  accessKeyId: undefined,
-  secretAccessKey: undefined,
-  sessionToken: undefined,
-};
 const shared = { root: "/mnt/share", bases: ["/mnt/share"] };
 
 let pod: ScratchPod;
@@ -69,7 +63,7 @@ const planOf = (inputs: readonly PlanInput[], more: Partial<TaskPlan> = {}): Tas
 
 function contextOf(plan: TaskPlan) {
   const events: ReportEvent[] = [];
-  const storage = { s3, files: { ...shared, local: pod.roots.files }, retry: { attempts: 1 } };
+  const storage = { s3: noS3, files: { ...shared, local: pod.roots.files }, retry: { attempts: 1 } };
   const signal = AbortSignal.timeout(60_000);
   const report = (event: ReportEvent): void => void events.push(event);
   return { plan, roots: pod.roots, storage, signal, report, events };
