@@ -4,7 +4,7 @@ import type { Deployed } from "../../support/deploy.ts";
 import { cluster, service } from "../../support/service.ts";
 import type { TesTask } from "../../support/tes-client.ts";
 import { stagings } from "./staging.ts";
-import { inClaim, shell, untilNothingIsLeft } from "./tasks.ts";
+import { busybox, shell, untilNothingIsLeft } from "./tasks.ts";
 
 const claim = {
   apiVersion: "v1",
@@ -24,37 +24,64 @@ const workVolumes = {
   supervisor: { TESPOD_WORK_VOLUME: "claim", TESPOD_WORK_CLAIM: "share" },
 };
 
-async function open(staging: (typeof stagings)[number]): Promise<Deployed> {
+/** Sees the claim as its other users do, for as long as the namespace is there. */
+const onlooker = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "onlooker" },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name: "look",
+        image: busybox,
+        imagePullPolicy: "IfNotPresent",
+        command: ["sleep", "86400"],
+        volumeMounts: [{ name: "claim", mountPath: "/claim" }],
+      },
+    ],
+    volumes: [{ name: "claim", persistentVolumeClaim: { claimName: "share" } }],
+  },
+};
+
+interface Opened extends Deployed {
+  /** Runs a shell line at the claim's root. */
+  look(line: string): Promise<string>;
+  /** All that was in the claim before any task, with inodes, sizes and modes. */
+  before: string;
+}
+
+const LIST = "find . -exec stat -c '%n %i %s %a' {} + | sort";
+
+async function open(staging: (typeof stagings)[number]): Promise<Opened> {
   const settings = { ...files, ...workVolumes[staging], TESPOD_STAGING: staging };
   const deployed = await service({ namespace: `tespod-in-place-${staging}`, settings });
-  await deployed.kubectl(["apply", "-f", "-"], { input: JSON.stringify(claim) });
-  await inClaim(
-    deployed,
-    "share",
-    `cd /claim && rm -rf * && umask 022 && mkdir -p data/sub data/empty out && printf one >"data/a b#c.txt" &&
+  const { kubectl } = deployed;
+  for (const object of [claim, onlooker])
+    await kubectl(["apply", "-f", "-"], { input: JSON.stringify(object) });
+  await kubectl(["wait", "--for=condition=Ready", "pod/onlooker", "--timeout=120s"]);
+  const look = (line: string) => kubectl(["exec", "onlooker", "--", "sh", "-c", `cd /claim && ${line}`]);
+  await look(
+    `rm -rf * && umask 022 && mkdir -p data/sub data/empty out && printf one >"data/a b#c.txt" &&
      printf two >data/sub/two && ln -s two data/sub/link && printf private >data/private && chmod 600 data/private &&
      ln -s /mnt/share/data/sub data/current && ln -s ../../elsewhere data/leads-out`,
   );
-  return deployed;
+  return { ...deployed, look, before: await look(LIST) };
 }
 
 const saidOf = ({ logs }: TesTask): string => logs?.[0]?.system_logs?.join("\n") ?? "";
 const stdoutOf = ({ logs }: TesTask): string => logs?.[0]?.logs[0]?.stdout ?? "";
-const list = (deployed: Deployed): Promise<string> =>
-  inClaim(deployed, "share", "cd /claim; find . -exec stat -c '%n %i %s %a' {} + | sort");
 
 describe.skipIf(cluster === undefined).each([...stagings])("inputs in place, staging by %s", (staging) => {
-  let deployed: Deployed;
+  let opened: Opened;
   beforeAll(async () => {
-    deployed = await open(staging);
+    opened = await open(staging);
   }, 300_000);
 
-  async function run(task: object): Promise<TesTask> {
-    return await deployed.tes.wait(await deployed.tes.create(task), { seconds: 120 });
-  }
+  const run = async (task: object): Promise<TesTask> =>
+    await opened.tes.wait(await opened.tes.create(task), { seconds: 150 });
 
-  test("are the files themselves, and cannot be written to; what is beside them can", async () => {
-    const before = await list(deployed);
+  test.concurrent("are the files themselves, and cannot be written to; what is beside them can", async () => {
     const task = await run({
       inputs: [
         { url: "file:///mnt/share/data/a%20b%23c.txt", path: "/w/one" },
@@ -76,46 +103,30 @@ describe.skipIf(cluster === undefined).each([...stagings])("inputs in place, sta
       ],
     });
     expect(task.state).toBe("COMPLETE");
-    const inode = (name: string) =>
-      before
-        .split("\n")
-        .find((line) => line.startsWith(`./${name} `))
-        ?.slice(name.length + 3)
-        .split(" ")[0];
+    const inode = (name: string) => new RegExp(`^\\./${name} (\\d+) `, "m").exec(opened.before)?.[1];
     const inodes = ["data/a b#c.txt", "data/sub", "data/sub/two", "data/empty"].map(inode);
     expect(stdoutOf(task)).toBe([...inodes, "one stays", "0", ""].join("\n"));
     expect(saidOf(task)).toMatch(/ Staged 1 file, 4 bytes in \S+ s; 3 files mounted in place, 9 bytes/);
-    await untilNothingIsLeft(deployed);
-    expect(await inClaim(deployed, "share", "cat /claim/out/all; rm /claim/out/all")).toBe(
-      "onetwotwotwotext",
-    );
-    expect(await list(deployed)).toBe(before);
+    expect(await opened.look("cat out/all; rm out/all")).toBe("onetwotwotwotext");
   }, 180_000);
 
-  test.each([
+  test.concurrent.each([
     { url: "/mnt/share/data/none/x", type: "FILE", words: 'there is no "/mnt/share/data/none/x"' },
     { url: "/mnt/share/data/none", type: "DIRECTORY", words: 'there is no "/mnt/share/data/none"' },
     { url: "/mnt/share/data/leads-out", type: "FILE", words: "it leads out of the folders" },
   ])(
-    "$type $url is refused in words, and nothing is made in the claim",
+    "$type $url is refused in words before anything is mounted",
     async ({ url, type, words }) => {
-      const before = await list(deployed);
-      const task = await run({
-        inputs: [{ url, type, path: "/w/x" }],
-        executors: [shell("ls -la /w")],
-      });
+      const task = await run({ inputs: [{ url, type, path: "/w/x" }], executors: [shell("ls -la /w")] });
       expect(task.state).toBe("SYSTEM_ERROR");
       expect(saidOf(task)).toContain(`Cannot stage "${url}" as "/w/x": `);
       expect(saidOf(task)).toContain(words);
       expect(task.logs?.[0]?.logs ?? []).toEqual([]);
-      await untilNothingIsLeft(deployed);
-      expect(await list(deployed)).toBe(before);
     },
     180_000,
   );
 
-  test("are found by another pod where a link leads, or copied where a user could not read them", async () => {
-    const before = await list(deployed);
+  test.concurrent("are found by another pod where a link leads, or copied where a user could not read them", async () => {
     const task = await run({
       inputs: [
         { url: "/mnt/share/data/current", path: "/w/current", type: "DIRECTORY" },
@@ -135,12 +146,9 @@ describe.skipIf(cluster === undefined).each([...stagings])("inputs in place, sta
     expect(saidOf(task)).toContain('"/mnt/share/data/private": not everybody may read it, so it is copied');
     expect(saidOf(task)).toContain("Another pod follows: attempt 2");
     expect(saidOf(task)).toMatch(/ Staged 1 file, 7 bytes in \S+ s; 1 file mounted in place, 3 bytes/);
-    await untilNothingIsLeft(deployed);
-    expect(await list(deployed)).toBe(before);
   }, 180_000);
 
-  test("are copied where the task may write to them", async () => {
-    const before = await list(deployed);
+  test.concurrent("are copied where the task may write to them", async () => {
     const task = await run({
       inputs: [
         { url: "/mnt/share/data/sub", path: "/w/sub", type: "DIRECTORY" },
@@ -153,10 +161,11 @@ describe.skipIf(cluster === undefined).each([...stagings])("inputs in place, sta
     expect(task.state).toBe("COMPLETE");
     expect(stdoutOf(task)).toBe("twox\n");
     expect(saidOf(task)).not.toContain("mounted in place");
-    await untilNothingIsLeft(deployed);
-    expect(await inClaim(deployed, "share", "cat /claim/out/changed/two.txt; rm -r /claim/out/changed")).toBe(
-      "twoy\n",
-    );
-    expect(await list(deployed)).toBe(before);
+    expect(await opened.look("cat out/changed/two.txt; rm -r out/changed")).toBe("twoy\n");
+  }, 180_000);
+
+  test("leave nothing: neither pods, nor anything in the claim that was not there before", async () => {
+    await untilNothingIsLeft(opened, 120);
+    expect(await opened.look(LIST)).toBe(opened.before);
   }, 180_000);
 });
