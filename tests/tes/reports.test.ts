@@ -33,13 +33,13 @@ describe("one event", () => {
     {
       title: "what is mounted in place is told apart from what is staged",
       event: { type: "staged", files: 1, bytes: 5, milliseconds: 100, inPlace: { files: 2, bytes: 9 } },
-      run: {},
+      run: { stagedTime: time },
       systemLogs: [`${time} Staged 1 file, 5 bytes in 0.1 s; 2 files mounted in place, 9 bytes`],
     },
     {
       title: "and is all there is to say if nothing was staged",
       event: { type: "staged", files: 0, bytes: 0, milliseconds: 1, inPlace: { files: 1, bytes: 9 } },
-      run: {},
+      run: { stagedTime: time },
       systemLogs: [`${time} 1 file mounted in place, 9 bytes`],
     },
     {
