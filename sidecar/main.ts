@@ -3,9 +3,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ENV_CALLBACK_URL, ENV_PLAN, ENV_REPORT_KEY } from "./contract/paths.ts";
 import { decodePlan, type TaskPlan } from "./contract/plan.ts";
+import type { Outcome } from "./contract/report.ts";
 import { storageSettings } from "./filer/settings.ts";
 import type { StorageSettings } from "./filer/storage.ts";
 import { reasonOf } from "./reason.ts";
+import { Replan } from "./replan.ts";
 import { leaveLines, takeLines } from "./report/handover.ts";
 import { createJournal, type Journal, type JournalLine } from "./report/journal.ts";
 import { createPoster, type Poster } from "./report/poster.ts";
@@ -108,13 +110,18 @@ const posterTo = (program: Program, plan: TaskPlan): Poster | undefined =>
     onCancel: () => program.cancel("Cancelled by the service"),
   });
 
+function outcomeOf({ signal }: Program, error: unknown): Outcome {
+  if (signal.aborted) return "interrupted";
+  return error instanceof Replan ? "replan" : "system-error";
+}
+
 /** Reports that this program failed by itself, and waits a little for the service to hear it. */
 async function fail(
   program: Program,
   error: unknown,
   { journal, poster }: { journal: Journal; poster: Poster | undefined },
 ): Promise<number> {
-  const outcome = program.signal.aborted ? "interrupted" : "system-error";
+  const outcome = outcomeOf(program, error);
   const line = journal.write({ type: "finished", outcome, message: reasonOf(error) });
   leaveTerminationMessage(program.roots, outcome, journal);
   poster?.push(line);

@@ -238,6 +238,16 @@ describe("reads", () => {
       expected: { pods: { files: { root: "/", bases: ["/"] } }, info: { storage: ["file:///"] } },
     },
     {
+      title: "such files in place",
+      environment: {
+        TESPOD_FILES_CLAIM: "share",
+        TESPOD_FILES_ROOT: "/mnt/share",
+        TESPOD_FILES_BASES: "/mnt/share/data,/mnt/share/",
+        TESPOD_FILES_IN_PLACE: "true",
+      },
+      expected: { pods: { files: { inPlace: true } } },
+    },
+    {
       title: "how long transfers may take",
       environment: { TESPOD_TRANSFER_SECONDS_MAX: "3600", TESPOD_UPLOAD_SECONDS_MAX: "86400" },
       expected: { pods: { transferSecondsMax: { transfer: 3600, upload: 86_400 } } },
@@ -327,6 +337,7 @@ describe("refuses", () => {
     { name: "TESPOD_PREEMPTIBLE_TOLERATIONS", value: "a=b=c", message: '"key:NoExecute"' },
     { name: "TESPOD_PREEMPTIBLE_TOLERATIONS", value: "=a:NoSchedule", message: '"key:NoExecute"' },
     { name: "TESPOD_PREEMPTIBLE_TOLERATIONS", value: "a:NoSchedule:b", message: '"key:NoExecute"' },
+    { name: "TESPOD_FILES_IN_PLACE", value: "yes", message: '"true"' },
     { name: "TESPOD_STAGING", value: "later", message: '"init"' },
     { name: "TESPOD_PREEMPTED_STATE", value: "UNKNOWN", message: '"SYSTEM_ERROR"' },
   ])('$name="$value"', ({ name, value, message }) => {
@@ -365,6 +376,12 @@ describe("refuses", () => {
     {
       files: { CLAIM: "share", ROOT: "/mnt", BASES: "/mnt/a,/mnt2" },
       message: 'TESPOD_FILES_BASES="/mnt/a,/mnt2": "/mnt2" must be in TESPOD_FILES_ROOT="/mnt"',
+    },
+    { files: { IN_PLACE: "true" }, message: "are required with TESPOD_FILES_IN_PLACE" },
+    {
+      files: { CLAIM: "share", ROOT: "/mnt", BASES: "/mnt/a", IN_PLACE: "true" },
+      message:
+        'TESPOD_FILES_IN_PLACE="true": TESPOD_FILES_BASES="/mnt/a" must be all of TESPOD_FILES_ROOT="/mnt"',
     },
   ])("shared files that are only half named: $files", ({ files, message }) => {
     const named = Object.entries(files).map(([name, value]) => [`TESPOD_FILES_${name}`, value]);

@@ -42,6 +42,18 @@ const planMount = v.strictObject({
   file: v.boolean(),
 });
 
+/**
+ * An input that executors see in the shared claim itself, read-only at `path`, and that is not copied: `subPath` is where it lies
+ * below the claim's root. `settled` if stage-in has said so itself, in a pod before this one.
+ */
+const planInPlace = v.strictObject({
+  /** Which of the inputs it is. */
+  input: count,
+  path: absolutePath,
+  subPath: v.pipe(v.string(), v.minLength(1)),
+  settled: v.optional(v.literal(true)),
+});
+
 /** What file URLs mean: paths below `root`, where FILES is mounted, of which those in `bases` may be used. */
 const planFiles = v.strictObject({
   root: absolutePath,
@@ -57,6 +69,8 @@ export const taskPlanSchema = v.strictObject({
   /** The task's folder below WORK: "" if the volume is the task's own, a name if many tasks share one claim. */
   workFolder: v.pipe(v.string(), v.regex(/^[a-z0-9-]*$/)),
   inputs: v.array(planInput),
+  /** Absent: all inputs are copied. */
+  inPlace: v.optional(v.array(planInPlace)),
   outputs: v.array(planOutput),
   executors: v.pipe(v.array(planExecutor), v.minLength(1)),
   mounts: v.array(planMount),
@@ -79,6 +93,7 @@ export const taskPlanSchema = v.strictObject({
 
 export type TaskPlan = v.InferOutput<typeof taskPlanSchema>;
 export type PlanInput = v.InferOutput<typeof planInput>;
+export type PlanInPlace = v.InferOutput<typeof planInPlace>;
 export type PlanOutput = v.InferOutput<typeof planOutput>;
 export type PlanExecutor = v.InferOutput<typeof planExecutor>;
 export type PlanMount = v.InferOutput<typeof planMount>;

@@ -11,8 +11,11 @@ export type ReportSource = v.InferOutput<typeof source>;
 const uploadedFile = v.strictObject({ path: v.string(), url: v.string(), sizeBytes: count });
 export type UploadedFile = v.InferOutput<typeof uploadedFile>;
 
-/** How the pod's work ended. "interrupted": it was told to stop (SIGTERM) before its end; the cause is for the service to find. */
-const outcome = v.picklist(["complete", "executor-error", "system-error", "interrupted"]);
+/**
+ * How the pod's work ended. "interrupted": it was told to stop (SIGTERM) before its end; the cause is for the service to find.
+ * "replan": this pod cannot do it as it was planned; one that is planned by what "redirected" told can.
+ */
+const outcome = v.picklist(["complete", "executor-error", "system-error", "interrupted", "replan"]);
 export type Outcome = v.InferOutput<typeof outcome>;
 
 const event = v.variant("type", [
@@ -34,6 +37,13 @@ const event = v.variant("type", [
     bytes: count,
     milliseconds: count,
     folders: v.optional(v.array(v.string())),
+    /** What executors see in the shared claim itself; it does not count above. */
+    inPlace: v.optional(v.strictObject({ files: count, bytes: count })),
+  }),
+  /** Inputs that cannot be mounted where they were planned to be: where they are, links followed; without it they are to be copied. */
+  v.strictObject({
+    type: v.literal("redirected"),
+    inputs: v.array(v.strictObject({ input: count, path: v.optional(v.string()) })),
   }),
   /** The executor's command was released: the task is RUNNING. */
   v.strictObject({ type: v.literal("executor-started"), executor: count }),

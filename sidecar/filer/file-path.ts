@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readlink } from "node:fs/promises";
 import { join } from "node:path";
+import { readFileUrl } from "../contract/file-url.ts";
 import { followInside, type Inside } from "./inside.ts";
 import { segments } from "./mounts.ts";
 import { type FilesSettings, StorageError } from "./storage.ts";
@@ -9,22 +10,9 @@ import { isMissing } from "./tree.ts";
 
 /** The path that the URL says. Throws a permanent StorageError if it says none, or one that cannot be meant. */
 export function pathOfFileUrl(url: string): string {
-  const path = url.startsWith("/") ? url : pathAfterHost(url);
-  if (path.includes("\0")) throw new StorageError("permanent", "no name holds a NUL character");
-  if (path.split("/").includes("..")) throw new StorageError("permanent", 'a path with ".." is not taken');
-  return path;
-}
-
-function pathAfterHost(url: string): string {
-  const [, host = "", path] = /^file:(?:\/\/([^/]*))?(\/.*)$/is.exec(url) ?? [];
-  if (path === undefined) throw new StorageError("permanent", "it is no URL of the form file:///path");
-  if (host !== "" && host.toLowerCase() !== "localhost")
-    throw new StorageError("permanent", `files of another host ("${host}") cannot be reached`);
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path; // clients that encode nothing send a "%" as it is
-  }
+  const read = readFileUrl(url);
+  if ("fault" in read) throw new StorageError("permanent", read.fault);
+  return read.path;
 }
 
 /** A folder of the claim, and the names below it that are not there. */

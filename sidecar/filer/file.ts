@@ -40,7 +40,7 @@ async function at<Value>(url: string, work: (path: string) => Promise<Value>): P
 }
 
 /** The system's errors as those of storage; where the claim is mounted is of no use to anybody. */
-function inWords(error: unknown): unknown {
+export function inWords(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof StorageError || !("code" in error)) return error;
   const words = error.message.replace(/, \w+( '.*)?$/s, "");
   if (isMissing(error)) return new StorageError("not-found", words, { cause: error });

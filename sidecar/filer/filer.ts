@@ -24,32 +24,44 @@ export interface Staged {
   bytes: number;
   milliseconds: number;
   folders?: string[];
+  /** What executors see in the shared claim itself. */
+  inPlace?: { files: number; bytes: number };
 }
 
 /**
- * Brings all inputs into the work volume; later ones replace earlier ones of the same path. Wants umask 0. Throws the first
- * failure, naming URL and path.
+ * Brings all inputs into the work volume, but for those that are mounted in place; later ones replace earlier ones of the same
+ * path. Wants umask 0. Throws the first failure, naming URL and path.
  */
 export async function stageInputs(context: FilerContext): Promise<Staged> {
   const start = performance.now();
   const { plan, roots } = context;
   const folder = taskFolder(roots.work, plan);
   const staged: Omit<Staged, "milliseconds"> = { files: 0, bytes: 0 };
-  for (const input of plan.inputs) {
+  const inPlace = new Set(plan.inPlace?.map(({ input }) => input));
+  const folders: string[] = [];
+  if (inPlace.size > 0) {
+    const { lookInPlace } = await import("./in-place.ts");
+    const { folders: found, ...mounted } = await lookInPlace(context);
+    folders.push(...found);
+    staged.inPlace = mounted;
+  }
+  const copied = plan.inputs.filter((_, index) => !inPlace.has(index));
+  for (const input of copied) {
     const content = contentOf(input);
     if (content === undefined) continue;
     staged.bytes += writeContent(mustPlace(input.path, plan.mounts, folder), content);
     staged.files += 1;
   }
-  const rest = plan.inputs.filter(isFromUrl);
+  const rest = copied.filter(isFromUrl);
   if (rest.length > 0) {
     // Loaded only now: a task without downloads starts some milliseconds earlier.
     const { downloadInputs } = await import("./inputs.ts");
     const downloaded = await downloadInputs(rest, context);
     staged.files += downloaded.files;
     staged.bytes += downloaded.bytes;
-    if (downloaded.folders.length > 0) staged.folders = downloaded.folders;
+    folders.push(...downloaded.folders);
   }
+  if (folders.length > 0) staged.folders = folders;
   return { ...staged, milliseconds: Math.round(performance.now() - start) };
 }
 

@@ -115,7 +115,7 @@ async function add(input: UrlInput, stage: Stage, download: () => Promise<void>)
     .catch((error: unknown) => stage.stop.abort(stage.signal.aborted ? error : cannotStage(input, error)));
 }
 
-const cannotStage = ({ url, path }: { url: string; path: string }, error: unknown): Error =>
+export const cannotStage = ({ url, path }: { url: string; path: string }, error: unknown): Error =>
   new Error(`Cannot stage "${publicUrl(url)}" as "${path}"`, { cause: error });
 
 /** Clients declare a folder as FILE when they do not know better; what is in storage decides. */

@@ -1,8 +1,7 @@
 // Inside: follows the links that a task left, as far as they stay within the task's own files.
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
-import type { PlanMount } from "../contract/plan.ts";
-import { type Place, placeOf, segments } from "./mounts.ts";
+import { type Mount, type Place, placeOf, segments } from "./mounts.ts";
 
 /** The links that Linux itself would follow in one path. */
 const LINKS_MAX = 40;
@@ -17,11 +16,7 @@ export interface Inside extends Place {
  * environment with the storage keys among them, so every link is read here and none is left to the kernel.
  * Throws RangeError if it leads out of the mounts, and as lstat does if something is missing.
  */
-export async function followInside(
-  path: string,
-  mounts: readonly PlanMount[],
-  folder: string,
-): Promise<Inside> {
+export async function followInside(path: string, mounts: readonly Mount[], folder: string): Promise<Inside> {
   const outside = () => new RangeError(`Cannot use "${path}": it leads outside the task's files`);
   const done: string[] = [];
   let ahead = segments(path);
@@ -49,10 +44,20 @@ export async function followInside(
   return { ...place, path: real };
 }
 
-/** Opens a followed path for reading. Throws if it is not, or no longer, a regular file: a FIFO would block for ever. */
-export async function openInside({ path, local }: Inside): Promise<FileHandle> {
+/**
+ * Opens a followed path for reading. Throws if it is not, or no longer, a regular file: a FIFO would block for ever. In the shared
+ * claim, where others write at any time, also if it is reached by a link by now.
+ */
+export async function openInside({ path, local, mount }: Inside): Promise<FileHandle> {
   const file = await open(local, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  if ((await file.stat()).isFile()) return file;
-  await file.close();
-  throw new RangeError(`Cannot read "${path}": it is not a regular file`);
+  try {
+    if (!(await file.stat()).isFile())
+      throw new RangeError(`Cannot read "${path}": it is not a regular file`);
+    if (mount.volume !== undefined && (await readlink(`/proc/self/fd/${file.fd}`)) !== local)
+      throw new RangeError(`Cannot read "${path}": it was moved while it was opened`);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }

@@ -1,10 +1,22 @@
-// Mounts: where a path of the executors lies in the work volume.
+// Mounts: where a path of the executors lies, in the work volume or in the shared claim.
 import { join } from "node:path";
 import type { PlanMount, TaskPlan } from "../contract/plan.ts";
 
-/** A place in the work volume: the mount that holds it, and its file name on this side. */
+/** A mount of the executors; without `volume`, its folder is in the task's own of the work volume. */
+export interface Mount extends PlanMount {
+  /** Where the volume is mounted on this side. */
+  volume?: string;
+}
+
+/** The mounts of the plan, with those that are in the shared claim itself: for reading only. */
+export const mountsOf = ({ mounts, inPlace = [] }: TaskPlan, files: string): Mount[] => [
+  ...mounts,
+  ...inPlace.map(({ path, subPath }) => ({ path, folder: subPath, file: false, volume: files })),
+];
+
+/** A place in a volume: the mount that holds it, and its file name on this side. */
 export interface Place {
-  mount: PlanMount;
+  mount: Mount;
   local: string;
 }
 
@@ -20,10 +32,10 @@ export const segments = (path: string): string[] =>
  * The place of a container path: below the mount with the longest path that holds it. Undefined if no mount holds it.
  * Throws if the path has a "..": what it means depends on links that the task made.
  */
-export function placeOf(path: string, mounts: readonly PlanMount[], folder: string): Place | undefined {
+export function placeOf(path: string, mounts: readonly Mount[], folder: string): Place | undefined {
   const names = segments(path);
   if (names.includes("..")) throw new RangeError(`Cannot use "${path}": it holds ".."`);
-  let best: { mount: PlanMount; depth: number } | undefined;
+  let best: { mount: Mount; depth: number } | undefined;
   for (const mount of mounts) {
     const own = segments(mount.path);
     const holds = own.length <= names.length && own.every((name, index) => name === names[index]);
@@ -31,7 +43,9 @@ export function placeOf(path: string, mounts: readonly PlanMount[], folder: stri
       best = { mount, depth: own.length };
     }
   }
-  return best && { mount: best.mount, local: join(folder, best.mount.folder, ...names.slice(best.depth)) };
+  if (!best) return undefined;
+  const { mount, depth } = best;
+  return { mount, local: join(mount.volume ?? folder, mount.folder, ...names.slice(depth)) };
 }
 
 /** As placeOf, but a path outside all mounts is an error: the plan promises a mount for every path it names. */

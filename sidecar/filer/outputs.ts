@@ -9,7 +9,7 @@ import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
 import { openInside } from "./inside.ts";
-import { taskFolder } from "./mounts.ts";
+import { mountsOf, taskFolder } from "./mounts.ts";
 import { watchProgress } from "./progress.ts";
 import { retry } from "./retry.ts";
 import type { RetryPauses, Storage } from "./storage.ts";
@@ -78,7 +78,7 @@ export async function uploadOutputs({
   };
   const delivery: Delivery = {
     tree: {
-      mounts: plan.mounts,
+      mounts: mountsOf(plan, plan.inPlace ? await realpath(roots.files) : roots.files),
       folder: await realpath(taskFolder(roots.work, plan)),
       skipped: (path, reason) => note(`"${path}" is not uploaded: ${reason}`),
       failed: (path, cause) => faults.push(new Error(`Cannot upload "${path}"`, { cause })),

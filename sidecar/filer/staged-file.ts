@@ -30,7 +30,7 @@ export async function writeWhole(
   fill: (file: string) => Promise<number>,
 ): Promise<number> {
   const partial = mount.file ? local : `${local}.tespod-part`;
-  makeEmpty(partial);
+  makeEmptyFile(partial);
   try {
     const size = await fill(partial);
     if (mount.file) chmodSync(partial, FILE_MODE);
@@ -43,7 +43,7 @@ export async function writeWhole(
 }
 
 /** Makes the file, its folder only if it is not there: most files of a folder find it made. */
-function makeEmpty(file: string): void {
+export function makeEmptyFile(file: string): void {
   const make = (): void => closeSync(openSync(file, "w", FILE_MODE));
   try {
     make();

@@ -3,8 +3,8 @@ import type { Dirent } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
-import type { PlanMount } from "../contract/plan.ts";
 import { followInside, type Inside } from "./inside.ts";
+import type { Mount } from "./mounts.ts";
 
 /** A regular file, or an empty folder. `path` is how the task names it, `real` where that leads once links are followed. */
 export interface TaskFile {
@@ -15,7 +15,7 @@ export interface TaskFile {
 }
 
 export interface Tree {
-  mounts: readonly PlanMount[];
+  mounts: readonly Mount[];
   folder: string;
   /** Told of what is left out, and why: links that lead nowhere or outside, and what is neither file nor folder. */
   skipped(path: string, reason: string): void;
@@ -63,9 +63,7 @@ async function* walkChild(
   { tree, above }: { tree: Tree; above: readonly string[] },
 ): AsyncIterable<TaskFile> {
   const path = below(folder.path, entry.name);
-  // The folder's path has no links left in it, so only the entry itself can be one.
-  const { mount, local } = folder.real;
-  let real: Inside = { mount, local: join(local, entry.name), path: below(folder.real.path, entry.name) };
+  let real = childOf(folder.real, entry.name, tree.mounts);
   try {
     if (entry.isSymbolicLink()) real = await followInside(real.path, tree.mounts, tree.folder);
   } catch (error) {
@@ -73,6 +71,14 @@ async function* walkChild(
     return;
   }
   if (await isThere(path, real, tree)) yield* walk(path, real, tree, above);
+}
+
+/** The folder's path has no links left in it, so only the entry itself can be one; or else another mount lies over it. */
+function childOf({ mount, local, path }: Inside, name: string, mounts: readonly Mount[]): Inside {
+  const child = below(path, name);
+  const over = mounts.find(({ volume, path: at }) => volume !== undefined && at === child);
+  if (over?.volume === undefined) return { mount, local: join(local, name), path: child };
+  return { mount: over, local: join(over.volume, over.folder), path: child };
 }
 
 /** What a folder lists and nobody finds has a name whose bytes are no UTF-8, which no text of ours can hold. */

@@ -84,6 +84,12 @@ async function endingOf({ ended }: Step, signal: AbortSignal): Promise<Ending> {
   });
 }
 
+/** The executor's container is there, and so is what it mounts. */
+async function mustBeAsSeen(plan: TaskPlan, roots: Roots, signal: AbortSignal): Promise<void> {
+  const { mustBeNoneMade } = await import("../filer/seen-in-place.ts");
+  await unlessAborted(signal, mustBeNoneMade(plan, roots));
+}
+
 async function runExecutor(
   { plan, roots, report, signal, stopped }: ExecutorsContext & { stopped: Promise<void> },
   steps: readonly Step[],
@@ -96,6 +102,7 @@ async function runExecutor(
     signal.throwIfAborted();
     throw new Error(`Executor ${index} was killed before its turn`);
   }
+  if (plan.inPlace) await mustBeAsSeen(plan, roots, signal);
   const output = readOutput(executor, stepFolderIn(roots, index), plan, taskFolder(roots.work, plan));
   const startTime = new Date().toISOString();
   step.tell("run");

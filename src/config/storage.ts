@@ -27,6 +27,7 @@ export const storageVariables = {
     v.everyItem(isPath, 'Must be absolute paths without ".."'),
     v.mapItems(normalizePath),
   ),
+  TESPOD_FILES_IN_PLACE: v.optional(v.picklist(["true", "false"]), "false"),
   TESPOD_WEB_IDENTITY_AUDIENCE: v.optional(text),
   TESPOD_WEB_IDENTITY_SECONDS: integer(600, 86_400, 3600),
   TESPOD_WEB_IDENTITY_SERVICE_ACCOUNT: objectName,
@@ -61,7 +62,12 @@ const webIdentity = (env: Variables): WebIdentity | undefined =>
 function files(env: Variables): SharedFiles | undefined {
   const { TESPOD_FILES_CLAIM: claim, TESPOD_FILES_ROOT: root, TESPOD_FILES_BASES: bases } = env;
   if (claim === undefined || root === undefined) return undefined;
-  return { claim, root, bases: bases.length === 0 ? [root] : bases };
+  return {
+    claim,
+    root,
+    bases: bases.length === 0 ? [root] : bases,
+    ...(env.TESPOD_FILES_IN_PLACE === "true" ? { inPlace: true } : {}),
+  };
 }
 
 /** Variables that do not go together, as a message; undefined if there are none. */
@@ -69,6 +75,11 @@ export function storageFault(env: Variables): string | undefined {
   const { TESPOD_FILES_CLAIM: claim, TESPOD_FILES_ROOT: root, TESPOD_FILES_BASES: bases } = env;
   if ((claim === undefined) !== (root === undefined))
     return "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required with one another";
+  if (env.TESPOD_FILES_IN_PLACE === "true") {
+    if (root === undefined)
+      return "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required with TESPOD_FILES_IN_PLACE";
+    if (bases.length > 0 && !bases.includes(root)) return cannotBeInPlace(bases, root);
+  }
   if (bases.length === 0) return undefined;
   if (root === undefined)
     return "TESPOD_FILES_CLAIM and TESPOD_FILES_ROOT are required with TESPOD_FILES_BASES";
@@ -77,6 +88,14 @@ export function storageFault(env: Variables): string | undefined {
     ? undefined
     : `TESPOD_FILES_BASES="${bases.join(",")}": "${outside}" must be in TESPOD_FILES_ROOT="${root}"`;
 }
+
+/**
+ * What Kubernetes mounts of a claim it looks for only then, and follows links to wherever in the claim they lead: whoever may
+ * write into a base could by then have put a link there that leads out of it.
+ */
+const cannotBeInPlace = (bases: readonly string[], root: string): string =>
+  `TESPOD_FILES_IN_PLACE="true": TESPOD_FILES_BASES="${bases.join(",")}" must be all of TESPOD_FILES_ROOT="${root}", ` +
+  "as links inside a claim lead to all of it; leave it out, or use a claim that holds no more than tasks may read";
 
 /** For service-info: clients look there whether a path of theirs can be used as it is. */
 export const fileLocations = (env: Variables): string[] =>

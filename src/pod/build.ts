@@ -16,7 +16,7 @@ import { placement } from "./placement.ts";
 import { buildPlan, encodeWithinBounds } from "./plan.ts";
 import { diskSize, executorResources, sidecarResources } from "./resources.ts";
 import { type PodSettings, reportKeyName } from "./settings.ts";
-import { capabilities, storageEnv, storageMounts, storageVolumes } from "./storage.ts";
+import { capabilities, inPlaceMounts, storageEnv, storageMounts, storageVolumes } from "./storage.ts";
 
 export interface Built {
   readonly pod: V1Pod;
@@ -202,6 +202,8 @@ function executorContainer(
       { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
       { name: names.volumes.steps, mountPath: paths.STEP, subPath: String(index), readOnly: true },
       ...plan.mounts.map((mount) => workMount(mount, plan.workFolder)),
+      // After those that they may lie in.
+      ...inPlaceMounts(plan, settings),
     ],
   };
 }

@@ -1,6 +1,6 @@
 // Which paths of the executors are mounted from the work volume, and under which folder name.
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
-import type { PlanMount } from "../../sidecar/contract/plan.ts";
+import type { PlanInPlace, PlanMount } from "../../sidecar/contract/plan.ts";
 import {
   fixedPrefix,
   isScratchFolder,
@@ -15,10 +15,14 @@ import type { Task } from "../tes/task.ts";
  * The mounts of a task: the folder of every file, every DIRECTORY and volume, the fixed part of every wildcard; what lies
  * in another of them is left out, since mounts inside mounts of the same volume would hide files. A folder mount hides the
  * image's own content, so a file right in a system folder is mounted by itself, and a workdir only where no image has
- * anything to hide. Any other workdir that the image lacks is made by the runtime, for root.
+ * anything to hide. Any other workdir that the image lacks is made by the runtime, for root. What is mounted `inPlace` has a
+ * mount of its own, in its folder's if there is one.
  */
-export function planMounts(task: Task): PlanMount[] {
-  const wanted = [...new Set(wantedPaths(task))].sort((a, b) => a.length - b.length);
+export function planMounts(task: Task, inPlace: readonly PlanInPlace[] = []): PlanMount[] {
+  const isInPlace = (path: string) => inPlace.some((other) => isWithin(normalizePath(path), other.path));
+  const wanted = [...new Set(wantedPaths(task))]
+    .filter((path) => !isInPlace(path))
+    .sort((a, b) => a.length - b.length);
   const folders = wanted.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
   const outermost = folders.filter(
     (path) => !folders.some((other) => other !== path && isWithin(path, other)),

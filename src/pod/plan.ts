@@ -13,6 +13,7 @@ import { TesError } from "../tes/errors.ts";
 import { normalizePath } from "../tes/path.ts";
 import type { TaskRecord } from "../tes/record.ts";
 import type { Executor, Input, Task } from "../tes/task.ts";
+import { planInPlace } from "./in-place.ts";
 import { planMounts, plannedFolders } from "./mounts.ts";
 import { planSecretBytesMax, podName } from "./names.ts";
 import { mebibytesIn } from "./resources.ts";
@@ -20,15 +21,17 @@ import type { PodSettings } from "./settings.ts";
 
 /** The plan of the record's current attempt. The record must hold the contents of its inputs. */
 export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings): TaskPlan {
-  const mounts = planMounts(task);
+  const inPlace = planInPlace(task, settings, run.redirected);
+  const mounts = planMounts(task, inPlace);
   const folders = plannedFolders(task, mounts);
   return {
     version: 1,
     task: id,
     attempt: run.attempt,
-    staging: staging(task, mounts, settings),
+    staging: inPlace.length > 0 ? "init" : staging(task, mounts, settings),
     workFolder: settings.work.kind === "claim" ? podName(id, run.attempt) : "",
     inputs: (task.inputs ?? []).map(planInput),
+    ...(inPlace.length > 0 ? { inPlace } : {}),
     outputs: (task.outputs ?? []).map(planOutput),
     executors: task.executors.map(planExecutor),
     mounts,
@@ -45,7 +48,9 @@ export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings):
 /**
  * Without inputs there is nothing to stage, so nothing for an init container: one that only lays out folders would cost up
  * to a second, as the kubelet sees the end of a container only once a second. An input that is mounted as a single file
- * must be whole before its executor's container is created, so it is always staged by the init container.
+ * must be whole before its executor's container is created, so it is always staged by the init container. So is whatever has
+ * inputs in place, which the kubelet would make as folders in the users' claim if they were missing: it goes on to the next
+ * container if the supervisor's cannot be started, but never past an init container.
  */
 function staging(
   { inputs = [] }: Task,

@@ -17,6 +17,8 @@ export interface SharedFiles {
   readonly root: string;
   /** The folders that tasks may use, as such paths. */
   readonly bases: readonly string[];
+  /** Executors see inputs in the claim itself, where that is as good as a copy. */
+  readonly inPlace?: boolean;
 }
 
 /** A token of the pod's service account for stage-in and supervisor, which a security token service changes for keys. */

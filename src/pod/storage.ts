@@ -5,11 +5,16 @@ import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import * as names from "./names.ts";
 import type { PodSettings } from "./settings.ts";
 
-type Settings = Pick<PodSettings, "files" | "webIdentity">;
+type Settings = Pick<PodSettings, "files" | "webIdentity" | "work">;
 
-export function storageVolumes(plan: TaskPlan, { files, webIdentity }: Settings): V1Volume[] {
+/** Of a pod that names one claim as two volumes, the kubelet would wait for the second for ever. */
+const filesVolume = ({ files, work }: Settings): string =>
+  work.kind === "claim" && work.claim === files?.claim ? names.volumes.work : names.volumes.files;
+
+export function storageVolumes(plan: TaskPlan, settings: Settings): V1Volume[] {
+  const { files, webIdentity } = settings;
   const volumes: V1Volume[] = [];
-  if (plan.files && files) {
+  if (plan.files && files && filesVolume(settings) !== names.volumes.work) {
     volumes.push({ name: names.volumes.files, persistentVolumeClaim: { claimName: files.claim } });
   }
   if (webIdentity) {
@@ -23,13 +28,22 @@ export function storageVolumes(plan: TaskPlan, { files, webIdentity }: Settings)
   return volumes;
 }
 
-export const storageMounts = (plan: TaskPlan, { webIdentity }: Settings): V1VolumeMount[] => [
-  ...(plan.files ? [{ name: names.volumes.files, mountPath: FILES }] : []),
-  ...(webIdentity ? [{ name: names.volumes.identity, mountPath: IDENTITY, readOnly: true }] : []),
+export const storageMounts = (plan: TaskPlan, settings: Settings): V1VolumeMount[] => [
+  ...(plan.files ? [{ name: filesVolume(settings), mountPath: FILES }] : []),
+  ...(settings.webIdentity ? [{ name: names.volumes.identity, mountPath: IDENTITY, readOnly: true }] : []),
 ];
 
+/** What executors see of the claim itself. */
+export const inPlaceMounts = ({ inPlace = [] }: TaskPlan, settings: Settings): V1VolumeMount[] =>
+  inPlace.map(({ path, subPath }) => ({
+    name: filesVolume(settings),
+    mountPath: path,
+    subPath,
+    readOnly: true,
+  }));
+
 /** By the name that AWS's own tools know. It goes before what a Secret says. */
-export const storageEnv = ({ webIdentity }: Settings): V1EnvVar[] =>
+export const storageEnv = ({ webIdentity }: Pick<PodSettings, "webIdentity">): V1EnvVar[] =>
   webIdentity ? [{ name: "AWS_WEB_IDENTITY_TOKEN_FILE", value: `${IDENTITY}/${IDENTITY_TOKEN}` }] : [];
 
 /** What root may do in our containers. Outputs among shared files are to belong to the owner of the folder that they are in. */

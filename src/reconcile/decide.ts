@@ -2,7 +2,7 @@
 import type { Outcome } from "../../sidecar/contract/report.ts";
 import { podName } from "../pod/names.ts";
 import { isOver, type PodFacts } from "../pod/observe.ts";
-import { newRun, systemLog, type TaskRecord, withState } from "../tes/record.ts";
+import { newRun, type Run, systemLog, type TaskRecord, withState } from "../tes/record.ts";
 import { isTerminal, type State } from "../tes/state.ts";
 import { absence, secondsToAbsence } from "./absent.ts";
 import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
@@ -65,9 +65,9 @@ export function decide(situation: Situation): Decision {
   if (state === "CANCELING") {
     return clear(situation, withState(record, "CANCELED", situation.now), policy.cancelGraceSeconds);
   }
-  if (run.outcome !== undefined && run.outcome.outcome !== "interrupted") {
-    return finish(situation, stateOf(run.outcome.outcome));
-  }
+  const outcome = run.outcome?.outcome;
+  if (outcome === "replan") return replan(situation);
+  if (outcome !== undefined && outcome !== "interrupted") return finish(situation, stateOf(outcome));
   return typeof sight === "string" ? decideUnseen(situation) : decideSeen(situation, sight);
 }
 
@@ -114,7 +114,7 @@ function clear({ record, sight, now }: Situation, done: TaskRecord, graceSeconds
   return sight.deleting ? awaitDeletion(sight, now) : { do: "delete", graceSeconds };
 }
 
-function stateOf(outcome: Exclude<Outcome, "interrupted">): State {
+function stateOf(outcome: Exclude<Outcome, "interrupted" | "replan">): State {
   switch (outcome) {
     case "complete":
       return "COMPLETE";
@@ -132,13 +132,33 @@ function finish({ record, sight, now }: Situation, state: State, reason?: string
 
 /** Another pod, if no executor was released and there are attempts left; else the end. */
 function retryOr(situation: Situation, state: State, reason: string): Decision {
-  const { record, now, policy } = situation;
+  const { record, policy } = situation;
   const { attempt, released } = record.run;
   if (released > 0 || attempt >= policy.attemptsMax) return finish(situation, state, reason);
-  const left = mayHaveLeft(record) ? ({ folderLeft: true } as const) : {};
-  const again: TaskRecord = { ...withState(record, "QUEUED", now), run: { ...newRun(attempt + 1), ...left } };
   const message = `${reason}; no executor was started, trying again (attempt ${attempt + 1} of ${policy.attemptsMax})`;
-  return { do: "change", record: again, systemLogs: [systemLog(message, now.toISOString())] };
+  return again(situation, message);
+}
+
+/** What is known of the inputs, and of what is left of this pod, stays so. */
+function again({ record, now }: Situation, message: string): Decision {
+  const { attempt, redirected } = record.run;
+  const run: Run = {
+    ...newRun(attempt + 1),
+    ...(redirected === undefined ? {} : { redirected }),
+    ...(mayHaveLeft(record) ? { folderLeft: true } : {}),
+  };
+  const next: TaskRecord = { ...withState(record, "QUEUED", now), run };
+  return { do: "change", record: next, systemLogs: [systemLog(message, now.toISOString())] };
+}
+
+/** An input is redirected at most twice: to where a link leads, and then to a copy, should the link lead elsewhere by then. */
+const replansMax = 2;
+
+/** Another pod, whatever the attempts: this one did not fail. */
+function replan(situation: Situation): Decision {
+  const { attempt } = situation.record.run;
+  if (attempt >= situation.policy.attemptsMax + replansMax) return finish(situation, "SYSTEM_ERROR");
+  return again(situation, `Another pod follows: attempt ${attempt + 1}`);
 }
 
 function decideUnseen(situation: Situation): Decision {

@@ -21,6 +21,9 @@ export interface Tail {
   readonly stderr: string;
 }
 
+/** By the index of an input: where it really lies in the shared claim; "" if it is to be copied. */
+export type Redirected = Readonly<Record<string, string>>;
+
 /** What is known of the task's current attempt: the pod `tes-<task>-<attempt>`. */
 export interface Run {
   readonly attempt: number;
@@ -43,6 +46,8 @@ export interface Run {
   readonly outputs: readonly UploadedFile[];
   /** Paths of inputs that were declared FILE and proved to be folders. */
   readonly folders?: readonly string[];
+  /** Inputs that could not be mounted in place as they were named: this or an earlier attempt found it. */
+  readonly redirected?: Redirected;
   readonly outcome?: { readonly outcome: Outcome; readonly message?: string };
   /** Why the pod does not start, and since when; of that, the causes told last, and how often they changed. */
   readonly waiting?: {

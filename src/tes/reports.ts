@@ -44,6 +44,8 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
     case "note":
     case "progress":
       return run;
+    case "redirected":
+      return { ...run, redirected: { ...run.redirected, ...redirections(event) } };
     case "staged":
       return {
         ...run,
@@ -68,6 +70,9 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
   }
 }
 
+const redirections = ({ inputs }: Extract<ReportEvent, { type: "redirected" }>) =>
+  Object.fromEntries(inputs.map(({ input, path = "" }) => [String(input), path]));
+
 function executorEnd(event: Extract<ReportEvent, { type: "executor-ended" }>): ExecutorEnd {
   const { executor, startTime, endTime, exitCode, memoryPeakBytes, cpuSeconds } = event;
   return {
@@ -88,19 +93,32 @@ function describe(event: ReportEvent): string | undefined {
     case "progress":
       return describeProgress(event);
     case "staged":
-      return event.files === 0
-        ? undefined
-        : `Staged ${fileCount(event.files)}, ${event.bytes} bytes in ${event.milliseconds / 1000} s`;
+      return describeStaged(event);
     case "uploaded":
       return `Uploaded ${fileCount(event.outputs.length)}, ${event.outputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} bytes`;
     case "finished":
       return event.outcome === "interrupted"
         ? `Interrupted: ${event.message ?? "no reason given"}`
         : event.message;
+    case "redirected":
     case "executor-started":
     case "executor-ended":
       return undefined;
   }
+}
+
+function describeStaged({
+  files,
+  bytes,
+  milliseconds,
+  inPlace,
+}: Extract<ReportEvent, { type: "staged" }>): string | undefined {
+  const mounted = inPlace
+    ? `${fileCount(inPlace.files)} mounted in place, ${inPlace.bytes} bytes`
+    : undefined;
+  if (files === 0) return mounted;
+  const staged = `Staged ${fileCount(files)}, ${bytes} bytes in ${milliseconds / 1000} s`;
+  return mounted === undefined ? staged : `${staged}; ${mounted}`;
 }
 
 /** Of what the total is known, as "3 of 10 files, 1.2 of 8.0 GB", in GB of 10^9 bytes. */

@@ -35,20 +35,28 @@ export interface FaultProxy extends AsyncDisposable {
   hits(): number;
 }
 
+/** `due` is called for each exchange, and gives the fault to those whose turn it is. */
+export function countFaults({ fault, skip, times }: Pick<FaultPlan, "fault" | "skip" | "times">): {
+  due(): Fault | undefined;
+  hits(): number;
+} {
+  let seen = 0;
+  return {
+    due() {
+      seen += 1;
+      return seen > skip && seen <= skip + times ? fault : undefined;
+    },
+    hits: () => Math.max(0, Math.min(seen - skip, times)),
+  };
+}
+
 /** One exchange for each connection, so that it is known whose bytes pass. */
 export async function startFaultProxy(target: number, plan: FaultPlan): Promise<FaultProxy> {
-  let seen = 0;
-  let hits = 0;
-  const due = (): Fault | undefined => {
-    seen += 1;
-    if (seen <= plan.skip || seen > plan.skip + plan.times) return undefined;
-    hits += 1;
-    return plan.fault;
-  };
+  const { due, hits } = countFaults(plan);
   const proxy = await listen((client, sockets) => {
     void exchange({ client, target, plan, due, sockets });
   });
-  return { ...proxy, hits: () => hits };
+  return { ...proxy, hits };
 }
 
 /** For TLS, of which nothing can be understood: the fault strikes after so many bytes on one side of each connection. */
@@ -56,22 +64,19 @@ export async function startRawFaultProxy(
   target: number,
   plan: FaultPlan & { bytes: number },
 ): Promise<FaultProxy> {
-  let seen = 0;
-  let hits = 0;
+  const { due, hits } = countFaults(plan);
   const proxy = await listen((client, sockets) => {
     const server = connect(target, "127.0.0.1");
     join(client, server, sockets);
-    seen += 1;
-    const suffers = seen > plan.skip && seen <= plan.skip + plan.times;
-    if (suffers) hits += 1;
+    const fault = due();
     const pass = (from: Socket, to: Socket, fault: Fault | undefined) =>
       from
         .on("data", flow(to, { bytes: plan.bytes, fault, end: () => to.end(), from }).push)
         .on("end", () => to.end());
-    pass(client, server, suffers && plan.side === "request" ? plan.fault : undefined);
-    pass(server, client, suffers && plan.side === "answer" ? plan.fault : undefined);
+    pass(client, server, plan.side === "request" ? fault : undefined);
+    pass(server, client, plan.side === "answer" ? fault : undefined);
   });
-  return { ...proxy, hits: () => hits };
+  return { ...proxy, hits };
 }
 
 type Listening = { port: number } & AsyncDisposable;

@@ -16,13 +16,12 @@ import PQueue from "p-queue";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import type { StorageSettings } from "../../sidecar/filer/storage.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
-import { rootsBelow } from "../../sidecar/roots.ts";
-import { executor, makePlan } from "../step/scratch-pod.ts";
 import { makeCertificates } from "./certificates.ts";
 import { startFaultProxy, startRawFaultProxy } from "./fault-proxy.ts";
 import { makeTransfer, type Transfer } from "./fault-transfers.ts";
 import { type Minio, startMinio } from "./minio.ts";
 import { findNginx, type Nginx, startNginx } from "./nginx.ts";
+import { makeTaskFolder, type TaskFolder } from "./task-folder.ts";
 
 const TRANSFERS = 500;
 const AT_ONCE = 12;
@@ -195,20 +194,8 @@ async function up(
   };
 }
 
-function lay({ index }: Transfer, storage: StorageSettings) {
-  const workFolder = `t-${index}`;
-  const roots = rootsBelow(scratch);
-  const folder = join(roots.work, workFolder, "m0");
-  mkdirSync(folder, { recursive: true });
-  const plan = makePlan([executor(["true"])], {
-    workFolder,
-    mounts: [{ path: "/data", folder: "m0", file: false }],
-  });
-  return {
-    folder,
-    context: { plan, roots, storage, signal: new AbortController().signal, report: () => undefined },
-  };
-}
+const lay = ({ index }: Transfer, storage: StorageSettings): TaskFolder =>
+  makeTaskFolder(scratch, `t-${index}`, storage);
 
 const reasonIn = (work: Promise<unknown>): Promise<string | undefined> =>
   work.then(

@@ -31,16 +31,10 @@ import type { FilesSettings } from "../../sidecar/filer/storage.ts";
 import { joinUrl } from "../../sidecar/filer/url.ts";
 import { atEnd } from "../support/cleanups.ts";
 import { memoryFolder } from "../support/test-run.ts";
+import { noS3 } from "./no-s3.ts";
 import { download, makeFile, makeReceiver, testStorage } from "./storage-suite.ts";
 
 const MIB = 1024 * 1024;
-const s3 = {
-  endpoint: undefined,
-  region: undefined,
-  accessKeyId: undefined,
-  secretAccessKey: undefined,
-  sessionToken: undefined,
-};
 
 /** Another file system than that of the local files, so that no copy is done before it can be cut. */
 const memory = memoryFolder();
@@ -54,7 +48,7 @@ function makeClaim(): FilesSettings & { at(path: string): string; open(signal?: 
   return {
     ...files,
     at: (path) => join(local, path),
-    open: (signal = new AbortController().signal) => openDrivers({ s3, files }, signal),
+    open: (signal = new AbortController().signal) => openDrivers({ s3: noS3, files }, signal),
   };
 }
 
@@ -173,7 +167,7 @@ describe("what lies outside the shared folders", () => {
     symlinkSync("/mnt/share/private", at("linked"));
     writeFileSync(at("private/file"), "hello");
     const files = { root: "/mnt/share", bases: ["/mnt/share/linked"], local };
-    const storage = await openDrivers({ s3, files }, new AbortController().signal)("/");
+    const storage = await openDrivers({ s3: noS3, files }, new AbortController().signal)("/");
     expect((await download(storage, "/mnt/share/linked/file")).toString()).toBe("hello");
     await expect(download(storage, "/mnt/share/private/file")).rejects.toMatchObject({ kind: "denied" });
   });

@@ -1,5 +1,5 @@
 // Staging and uploading as a whole: a plan's inputs and outputs between a work volume and real storage.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -16,21 +16,9 @@ import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
-import { type FileServer, startFileServer } from "./file-server.ts";
-import { type Minio, startMinio } from "./minio.ts";
+import { useServers } from "./servers.ts";
 
-let minio: Minio;
-let http: FileServer;
-
-beforeAll(async () => {
-  http = startFileServer();
-  minio = await startMinio();
-}, 900_000);
-
-afterAll(async () => {
-  http.stop();
-  await minio[Symbol.asyncDispose]();
-});
+const servers = useServers();
 
 const mounts: PlanMount[] = [
   { path: "/data", folder: "m0", file: false },
@@ -49,7 +37,7 @@ interface Laid {
 function lay(pod: ScratchPod, more: Partial<TaskPlan>): Laid {
   const plan = makePlan([executor(["true"])], { mounts, workFolder: "task-1", ...more });
   layOutPod(plan, pod.roots);
-  const storage = { s3: minio.settings };
+  const storage = { s3: servers.minio.settings };
   const signal = new AbortController().signal;
   const context = { plan, roots: pod.roots, storage, signal, report: () => undefined };
   const folders: Record<string, string> = { "/data": "m0", "/etc/tool.conf": "m1", "/tmp": "m2" };
@@ -78,15 +66,15 @@ const folder = (path: string, url: string): PlanInput => ({ path, url, type: "DI
 const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
 
 async function bucketWith(objects: Record<string, string>): Promise<string> {
-  const bucket = await minio.makeBucket();
-  for (const [key, text] of Object.entries(objects)) await minio.client.putObject(bucket, key, text);
+  const bucket = await servers.minio.makeBucket();
+  for (const [key, text] of Object.entries(objects)) await servers.minio.client.putObject(bucket, key, text);
   return bucket;
 }
 
 async function objectsOf(bucket: string): Promise<Record<string, string>> {
   const objects: Record<string, string> = {};
-  for await (const { name } of minio.client.listObjectsV2(bucket, "", true)) {
-    const chunks = await Array.fromAsync(await minio.client.getObject(bucket, name));
+  for await (const { name } of servers.minio.client.listObjectsV2(bucket, "", true)) {
+    const chunks = await Array.fromAsync(await servers.minio.client.getObject(bucket, name));
     objects[name] = Buffer.concat(chunks as Buffer[]).toString();
   }
   return objects;
@@ -158,9 +146,9 @@ describe("inputs", () => {
 
   test("hundreds of files arrive whole", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const names = Array.from({ length: 300 }, (_, index) => `dir/${index}`);
-    await Promise.all(names.map((name) => minio.client.putObject(bucket, name, name)));
+    await Promise.all(names.map((name) => servers.minio.client.putObject(bucket, name, name)));
     const laid = lay(pod, { inputs: [folder("/data/dir", `s3://${bucket}/dir/`)] });
     expect(await laid.stage()).toMatchObject({ files: 300 });
     expect(names.every((name) => readFileSync(laid.at(`/data/${name}`), "utf8") === name)).toBe(true);
@@ -186,7 +174,7 @@ describe("inputs", () => {
   ] as const)("%s ends the staging with the reason", async (_, type, url, words) => {
     using pod = makeScratchPod();
     const bucket = await bucketWith({ other: "x" });
-    const fill = (text: string) => text.replace("BUCKET", bucket).replace("WEB", http.url);
+    const fill = (text: string) => text.replace("BUCKET", bucket).replace("WEB", servers.http.url);
     const laid = lay(pod, { inputs: [{ path: "/data/in", type, url: fill(url) }] });
     const reason = reasonOf(await laid.stage().catch((error: unknown) => error));
     expect(reason).toContain(fill(words));
@@ -196,13 +184,15 @@ describe("inputs", () => {
 
   test("no secret of a URL is in the reason", async () => {
     using pod = makeScratchPod();
-    const url = `${http.url.replace("//", "//me:secret@")}/status/403?secret`;
+    const url = `${servers.http.url.replace("//", "//me:secret@")}/status/403?secret`;
     const reason = reasonOf(
       await lay(pod, { inputs: [file("/data/in", url)] })
         .stage()
         .catch((error: unknown) => error),
     );
-    expect(reason).toBe(`Cannot stage "${http.url}/status/403" as "/data/in": the server answered 403`);
+    expect(reason).toBe(
+      `Cannot stage "${servers.http.url}/status/403" as "/data/in": the server answered 403`,
+    );
   });
 
   test("a path outside all mounts is refused", async () => {
@@ -235,7 +225,7 @@ describe("outputs", () => {
 
   test("files, folders and matches go where they belong", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const base = `s3://${bucket}`;
     const files = {
       "/data/out": "out",
@@ -281,7 +271,7 @@ describe("outputs", () => {
 
   test("what is missing is noted, and matches of nothing are not", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const laid = left(pod, {}, [
       { path: "/data/none", type: "FILE", url: `s3://${bucket}/none` },
       { path: "/data/*.txt", type: "FILE", url: `s3://${bucket}/`, pathPrefix: "/data" },
@@ -292,7 +282,7 @@ describe("outputs", () => {
 
   test("with strict outputs what is missing is an error, after all else is uploaded; matches of nothing are still none", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const laid = left(pod, { "/data/there": "there" }, [
       { path: "/data/none", type: "FILE", url: `s3://${bucket}/none` },
       { path: "/data/*.txt", type: "FILE", url: `s3://${bucket}/`, pathPrefix: "/data" },
@@ -305,7 +295,7 @@ describe("outputs", () => {
 
   test("links are followed within the task's own files, and no further", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const laid = left(pod, { "/data/real": "real", "/data/sub/file": "file", "/tmp/t": "t" }, [
       { path: "/data", type: "DIRECTORY", url: `s3://${bucket}/all` },
       { path: "/data/environ", type: "FILE", url: `s3://${bucket}/environ` },
@@ -353,7 +343,7 @@ describe("outputs", () => {
 
   test("what is no file is left out with a note", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const laid = left(pod, { "/data/dir/a": "a" }, [
       { path: "/data/dir", type: "DIRECTORY", url: `s3://${bucket}/d` },
     ]);
@@ -366,7 +356,7 @@ describe("outputs", () => {
 
   test("a failure does not keep the others back, and is told", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const laid = left(pod, { "/data/a": "a", "/data/b": "b" }, [
       { path: "/data/a", type: "FILE", url: "s3://no-such-bucket/a" },
       { path: "/data/b", type: "FILE", url: `s3://${bucket}/b` },
@@ -380,17 +370,17 @@ describe("outputs", () => {
 
   test("outputs go to HTTP, and no secret of the URL is reported", async () => {
     using pod = makeScratchPod();
-    const url = `${http.url}/put%20here?signature=secret`;
+    const url = `${servers.http.url}/put%20here?signature=secret`;
     const laid = left(pod, { "/data/a": "text" }, [{ path: "/data/a", type: "FILE", url }]);
     expect(uploads(await laid.upload())).toEqual([
-      { path: "/data/a", url: `${http.url}/put%20here`, sizeBytes: 4 },
+      { path: "/data/a", url: `${servers.http.url}/put%20here`, sizeBytes: 4 },
     ]);
     expect(await (await fetch(url)).text()).toBe("text");
   });
 
   test("a long list comes as several reports", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const files = Object.fromEntries(Array.from({ length: 450 }, (_, index) => [`/data/many/${index}`, "x"]));
     const laid = left(pod, files, [{ path: "/data/many", type: "DIRECTORY", url: `s3://${bucket}/many` }]);
     const events = await laid.upload();
@@ -400,7 +390,7 @@ describe("outputs", () => {
 
   test("files that only their owner may read are uploaded", async () => {
     using pod = makeScratchPod();
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const laid = left(pod, { "/data/a": "a" }, [{ path: "/data/a", type: "FILE", url: `s3://${bucket}/a` }]);
     chmodSync(laid.at("/data/a"), 0o600);
     await laid.upload();

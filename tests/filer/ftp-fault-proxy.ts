@@ -1,21 +1,23 @@
 // FTP fault proxy: stands before a real FTP server, follows its passive data connections, and does to these and to the commands
 // that begin a transfer what networks and busy servers do.
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { type Fault, type FaultPlan, type FaultProxy, flow, join, listen, track } from "./fault-proxy.ts";
+import {
+  countFaults,
+  type Fault,
+  type FaultPlan,
+  type FaultProxy,
+  flow,
+  join,
+  listen,
+  track,
+} from "./fault-proxy.ts";
 
 /** `bytes` is the size of the file, of which a fault strikes an eighth. A "status" is the answer to RETR and STOR. */
 export async function startFtpFaultProxy(
   target: number,
   plan: FaultPlan & { bytes: number },
 ): Promise<FaultProxy> {
-  let seen = 0;
-  let hits = 0;
-  const due = (): Fault | undefined => {
-    seen += 1;
-    if (seen <= plan.skip || seen > plan.skip + plan.times) return undefined;
-    hits += 1;
-    return plan.fault;
-  };
+  const { due, hits } = countFaults(plan);
   const proxy = await listen((client, sockets) => {
     const server = connect(target, "127.0.0.1");
     join(client, server, sockets);
@@ -32,7 +34,7 @@ export async function startFtpFaultProxy(
       return client.write(chunk.toString().replace(`|${port}|`, `|${own}|`));
     });
   });
-  return { ...proxy, hits: () => hits };
+  return { ...proxy, hits };
 }
 
 /** For one data connection; its port. */

@@ -23,6 +23,7 @@ import { atEnd } from "../support/cleanups.ts";
 import type { Fault } from "./fault-proxy.ts";
 import { startFtpFaultProxy } from "./ftp-fault-proxy.ts";
 import { type FtpServer, findFtpServers, startVsftpd, userIds } from "./ftp-server.ts";
+import { noS3 } from "./no-s3.ts";
 
 const found = await findFtpServers();
 if ("missing" in found) console.log(`FTP's faults are not tested: ${found.missing}`);
@@ -43,13 +44,7 @@ const rows = faults.flatMap((fault) =>
 type Row = (typeof rows)[number];
 
 const storage: StorageSettings = {
-  s3: {
-    endpoint: undefined,
-    region: undefined,
-    accessKeyId: undefined,
-    secretAccessKey: undefined,
-    sessionToken: undefined,
-  },
+  s3: noS3,
   patience: { stallMilliseconds: 2000, bytesPerSecondMin: 1 },
   retry: { attempts: 3, firstPauseMilliseconds: 1, lastPauseMilliseconds: 5 },
 };

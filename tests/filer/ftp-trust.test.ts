@@ -9,6 +9,7 @@ import { executor, makePlan, makeScratchPod } from "../step/scratch-pod.ts";
 import { startSidecar } from "../supervisor/pod.ts";
 import { makeCertificates } from "./certificates.ts";
 import { type FtpServer, findFtpServers, ftpUser, startPureFtpd } from "./ftp-server.ts";
+import { noS3 } from "./no-s3.ts";
 import { download, makeReceiver } from "./storage-suite.ts";
 
 const found = await findFtpServers();
@@ -107,15 +108,8 @@ interface Data {
   end(bytes: string): void;
 }
 
-const s3 = {
-  endpoint: undefined,
-  region: undefined,
-  accessKeyId: undefined,
-  secretAccessKey: undefined,
-  sessionToken: undefined,
-};
 const open = (url: string, more: Partial<StorageSettings> = {}) =>
-  openDrivers({ s3, ...more }, new AbortController().signal)(url);
+  openDrivers({ s3: noS3, ...more }, new AbortController().signal)(url);
 
 /** Sends the bytes once the client is there, and only then says how it went. */
 const sending =

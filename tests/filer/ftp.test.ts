@@ -17,6 +17,7 @@ import {
   startVsftpd,
   userIds,
 } from "./ftp-server.ts";
+import { noS3 } from "./no-s3.ts";
 import { testStorage } from "./storage-suite.ts";
 
 const found = await findFtpServers();
@@ -25,13 +26,6 @@ const root = "root" in found ? found.root : "";
 
 const NETRC = `machine 127.0.0.1 login ${ftpUser.login} password "${ftpUser.password}"`;
 const known = (host: string) => loginFor(parseNetrc(NETRC), host);
-const s3 = {
-  endpoint: undefined,
-  region: undefined,
-  accessKeyId: undefined,
-  secretAccessKey: undefined,
-  sessionToken: undefined,
-};
 
 const certificates = makeCertificates();
 // Implicit TLS is never taken without a trusted certificate. This one nobody else has, so nobody else is told to trust more.
@@ -91,7 +85,7 @@ describe.skipIf(root === "")("ftp", () => {
     testStorage(title, {
       makeBase: async () => `${origin}:${(await started()).port}/pub/${randomBytes(4).toString("hex")}`,
       open: (signal = new AbortController().signal) =>
-        openDrivers({ s3, ...(loginOn ? { loginOn } : {}) }, signal),
+        openDrivers({ s3: noS3, ...(loginOn ? { loginOn } : {}) }, signal),
       look: async (base) => (await started()).look(pathOf(base)),
       makeFolder: async (base, name) => {
         const { folder } = await started();

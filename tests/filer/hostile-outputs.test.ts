@@ -1,5 +1,5 @@
 // What executors may leave behind on purpose: nothing of it makes the upload hang, read elsewhere, or store what was not there.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -23,21 +23,11 @@ import { reasonOf } from "../../sidecar/reason.ts";
 import { rootsBelow } from "../../sidecar/roots.ts";
 import { executor, makePlan } from "../step/scratch-pod.ts";
 import { atEnd } from "../support/cleanups.ts";
-import { type FileServer, startFileServer } from "./file-server.ts";
-import { type Minio, startMinio } from "./minio.ts";
+import { useServers } from "./servers.ts";
 
 const MIB = 1024 * 1024;
 
-let minio: Minio;
-let http: FileServer;
-beforeAll(async () => {
-  http = startFileServer();
-  minio = await startMinio();
-}, 900_000);
-afterAll(async () => {
-  http.stop();
-  await minio[Symbol.asyncDispose]();
-});
+const servers = useServers();
 
 interface Left {
   /** Local, of what the executors see as /data. */
@@ -54,7 +44,7 @@ async function leave(): Promise<Left> {
   const roots = rootsBelow(scratch);
   const folder = join(roots.work, "m0");
   mkdirSync(folder, { recursive: true });
-  const bucket = await minio.makeBucket();
+  const bucket = await servers.minio.makeBucket();
   return {
     folder,
     bucket,
@@ -63,7 +53,7 @@ async function leave(): Promise<Left> {
       const mounts = [{ path: "/data", folder: "m0", file: false }];
       const plan = makePlan([executor(["true"])], { outputs, mounts });
       const { signal } = new AbortController();
-      const storage = { s3: minio.settings };
+      const storage = { s3: servers.minio.settings };
       const report = (event: ReportEvent) => void events.push(event);
       const reason = await uploadOutputs({ plan, roots, storage, signal, report }).then(
         () => "done",
@@ -74,9 +64,9 @@ async function leave(): Promise<Left> {
     },
     async stored() {
       const objects: Record<string, Buffer> = {};
-      for await (const { name } of minio.client.listObjectsV2(bucket, "", true)) {
+      for await (const { name } of servers.minio.client.listObjectsV2(bucket, "", true)) {
         objects[name] = Buffer.concat(
-          (await Array.fromAsync(await minio.client.getObject(bucket, name))) as Buffer[],
+          (await Array.fromAsync(await servers.minio.client.getObject(bucket, name))) as Buffer[],
         );
       }
       return objects;
@@ -265,13 +255,13 @@ describe("empty folders", () => {
     const { folder, upload } = await leave();
     mkdirSync(join(folder, "out/none"), { recursive: true });
     writeFileSync(join(folder, "out/file"), "fine");
-    const { reason, notes } = await upload(folderTo(`${http.url}/out`, "/data/out"));
+    const { reason, notes } = await upload(folderTo(`${servers.http.url}/out`, "/data/out"));
     expect({ reason, notes }).toEqual({
       reason: "done",
       notes: [
-        `"/data/out/none" is not uploaded: it is an empty folder, and "${http.url}/out/none" can hold none`,
+        `"/data/out/none" is not uploaded: it is an empty folder, and "${servers.http.url}/out/none" can hold none`,
       ],
     });
-    expect(await (await fetch(`${http.url}/out/file`)).text()).toBe("fine");
+    expect(await (await fetch(`${servers.http.url}/out/file`)).text()).toBe("fine");
   });
 });

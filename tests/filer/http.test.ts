@@ -11,17 +11,11 @@ import { reasonOf } from "../../sidecar/reason.ts";
 import { makeCertificates } from "./certificates.ts";
 import { startRawServer } from "./file-server.ts";
 import { findNginx, type Nginx, startNginx } from "./nginx.ts";
+import { noS3 } from "./no-s3.ts";
 import { download, makeFile, makeReceiver, testStorage } from "./storage-suite.ts";
 
-const nobody: StorageSettings["s3"] = {
-  endpoint: undefined,
-  region: undefined,
-  accessKeyId: undefined,
-  secretAccessKey: undefined,
-  sessionToken: undefined,
-};
 const open = (signal = new AbortController().signal, more: Partial<StorageSettings> = {}): StorageOf =>
-  openDrivers({ s3: nobody, ...more }, signal);
+  openDrivers({ s3: noS3, ...more }, signal);
 
 const get = async (url: string, more: Partial<StorageSettings> = {}): Promise<Buffer> =>
   await download(await open(undefined, more)(url), url);

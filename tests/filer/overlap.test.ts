@@ -6,6 +6,7 @@ import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { uploadOutputs } from "../../sidecar/filer/filer.ts";
 import { executor, layOutPod, makePlan, makeScratchPod } from "../step/scratch-pod.ts";
 import { type FtpServer, findFtpServers, startVsftpd } from "./ftp-server.ts";
+import { noS3 } from "./no-s3.ts";
 
 const found = await findFtpServers();
 if ("missing" in found) console.log(`Overlapping outputs are not tested: ${found.missing}`);
@@ -37,17 +38,10 @@ describe.skipIf(root === "")("ftp", () => {
     layOutPod(plan, pod.roots);
     for (const name of files) writeFileSync(join(pod.roots.work, "m0", name), name);
     const events: ReportEvent[] = [];
-    const s3 = {
-      endpoint: undefined,
-      region: undefined,
-      accessKeyId: undefined,
-      secretAccessKey: undefined,
-      sessionToken: undefined,
-    };
     await uploadOutputs({
       plan,
       roots: pod.roots,
-      storage: { s3 },
+      storage: { s3: noS3 },
       signal: AbortSignal.timeout(60_000),
       report: (event) => events.push(event),
     });

@@ -9,15 +9,9 @@ import { join } from "node:path";
 import { openDrivers } from "../../sidecar/filer/drivers.ts";
 import { atEnd } from "../support/cleanups.ts";
 import { findDebianPackages } from "../support/debian.ts";
+import { noS3 } from "./no-s3.ts";
 
 const MIB = 1024 * 1024;
-const s3 = {
-  endpoint: undefined,
-  region: undefined,
-  accessKeyId: undefined,
-  secretAccessKey: undefined,
-  sessionToken: undefined,
-};
 
 /** A small Btrfs in a file, mounted; or why there is none. */
 async function makeBtrfs(): Promise<{ folder: string } | { missing: string }> {
@@ -63,7 +57,7 @@ describe.skipIf(local === "")("on a file system that shares blocks", () => {
     writeFileSync(original, bytes);
     writeFileSync(work, "");
     const files = { root: "/share", bases: ["/share/data"], local };
-    const storage = await openDrivers({ s3, files }, new AbortController().signal)("/");
+    const storage = await openDrivers({ s3: noS3, files }, new AbortController().signal)("/");
     const before = freeBytes();
     expect(await storage.download("/share/data/original", { file: work })).toBe(bytes.length);
     await storage.upload(work, 40 * MIB, "/share/data/out");

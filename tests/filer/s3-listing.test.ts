@@ -8,9 +8,8 @@ import { openDrivers } from "../../sidecar/filer/drivers.ts";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import type { Listed, StorageSettings } from "../../sidecar/filer/storage.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
-import { rootsBelow } from "../../sidecar/roots.ts";
-import { executor, makePlan } from "../step/scratch-pod.ts";
 import { type Minio, startMinio } from "./minio.ts";
+import { makeTaskFolder, type TaskFolder } from "./task-folder.ts";
 
 let scratch: string;
 let minio: Minio;
@@ -26,21 +25,9 @@ afterAll(async () => {
 
 let folders = 0;
 
-/** A task's folder "/data", and the context to move files to it and from it. */
-function lay(storage: StorageSettings) {
+function lay(storage: StorageSettings): TaskFolder {
   folders += 1;
-  const workFolder = `task-${folders}`;
-  const roots = rootsBelow(scratch);
-  const folder = join(roots.work, workFolder, "m0");
-  mkdirSync(folder, { recursive: true });
-  const plan = makePlan([executor(["true"])], {
-    workFolder,
-    mounts: [{ path: "/data", folder: "m0", file: false }],
-  });
-  return {
-    folder,
-    context: { plan, roots, storage, signal: new AbortController().signal, report: () => undefined },
-  };
+  return makeTaskFolder(scratch, `task-${folders}`, storage);
 }
 
 const stageFolder = async (

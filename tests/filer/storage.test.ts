@@ -1,45 +1,35 @@
 // Every kind of storage keeps the promises of the Storage interface, on real servers.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync, truncateSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { openDrivers, type StorageOf } from "../../sidecar/filer/drivers.ts";
 import { retry } from "../../sidecar/filer/retry.ts";
 import type { StorageSettings } from "../../sidecar/filer/storage.ts";
-import { cutHalves, type FileServer, rawBody, startFileServer, startRawServer } from "./file-server.ts";
-import { type Minio, startBusyProxy, startMinio } from "./minio.ts";
+import { cutHalves, rawBody, startRawServer } from "./file-server.ts";
+import { startBusyProxy } from "./minio.ts";
+import { useServers } from "./servers.ts";
 import { download, makeFile, makeReceiver, testStorage } from "./storage-suite.ts";
 
 const MIB = 1024 * 1024;
 
-let minio: Minio;
-let http: FileServer;
+const servers = useServers();
 
-beforeAll(async () => {
-  http = startFileServer();
-  minio = await startMinio();
-}, 900_000);
-
-afterAll(async () => {
-  http.stop();
-  await minio[Symbol.asyncDispose]();
-});
-
-const settings = (): StorageSettings => ({ s3: minio.settings });
+const settings = (): StorageSettings => ({ s3: servers.minio.settings });
 const open = (
   change: Partial<StorageSettings["s3"]> = {},
   signal = new AbortController().signal,
 ): StorageOf => openDrivers({ s3: { ...settings().s3, ...change } }, signal);
 
 testStorage("s3", {
-  makeBase: async () => `s3://${await minio.makeBucket()}`,
+  makeBase: async () => `s3://${await servers.minio.makeBucket()}`,
   open: (signal) => open({}, signal),
   look: async (base) => {
     const bucket = base.slice("s3://".length);
     const names: string[] = [];
-    for await (const { name } of minio.client.listObjectsV2(bucket, "", true)) names.push(name);
+    for await (const { name } of servers.minio.client.listObjectsV2(bucket, "", true)) names.push(name);
     // MinIO lists these by their whole name only.
-    const parts = minio.client.listIncompleteUploads(bucket, "deep/file", true);
+    const parts = servers.minio.client.listIncompleteUploads(bucket, "deep/file", true);
     for await (const { key } of parts) names.push(key);
     return names;
   },
@@ -47,18 +37,18 @@ testStorage("s3", {
 });
 
 testStorage("http", {
-  makeBase: () => Promise.resolve(`${http.url}/${randomBytes(4).toString("hex")}`),
+  makeBase: () => Promise.resolve(`${servers.http.url}/${randomBytes(4).toString("hex")}`),
   open: (signal) => open({}, signal),
   lists: false,
 });
 
 describe("s3", () => {
   test("a listing holds what is below the folder, over many pages, and not its neighbours", async () => {
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const names = Array.from({ length: 1100 }, (_, index) => `dir/${String(index).padStart(4, "0")}`);
-    await Promise.all(names.map((name) => minio.client.putObject(bucket, name, "x")));
+    await Promise.all(names.map((name) => servers.minio.client.putObject(bucket, name, "x")));
     for (const name of ["dirx/no", "dir.txt", "dir/sub/deep"])
-      await minio.client.putObject(bucket, name, "yy");
+      await servers.minio.client.putObject(bucket, name, "yy");
     const expected = [
       ...names.map((name) => ({ path: name.slice(4), sizeBytes: 1 })),
       { path: "sub/deep", sizeBytes: 2 },
@@ -102,7 +92,7 @@ describe("s3", () => {
     { title: "dots in the key", url: "s3://bucket/a/../b", kind: "permanent", words: ".." },
     { title: "no bucket", url: "s3:///key", kind: "permanent", words: "bucket" },
   ])("$title: told for what it is", async ({ change, url, kind, words }) => {
-    await minio.client.makeBucket("bucket").catch(() => undefined); // made by an earlier row
+    await servers.minio.client.makeBucket("bucket").catch(() => undefined); // made by an earlier row
     const storage = await open(change)(url);
     const file = makeFile(10);
     for (const attempt of [() => storage.upload(file, 10, url), () => download(storage, url)]) {
@@ -115,32 +105,32 @@ describe("s3", () => {
   });
 
   test("a region that is not given is asked for", async () => {
-    const url = `s3://${await minio.makeBucket()}/key`;
+    const url = `s3://${await servers.minio.makeBucket()}/key`;
     const storage = await open({ region: undefined })(url);
     await storage.upload(makeFile(10), 10, url);
     expect(await download(storage, url)).toHaveLength(10);
   });
 
   test("a public bucket is read without keys", async () => {
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const statement = {
       Effect: "Allow",
       Principal: "*",
       Action: ["s3:GetObject"],
       Resource: [`arn:aws:s3:::${bucket}/*`],
     };
-    await minio.client.setBucketPolicy(
+    await servers.minio.client.setBucketPolicy(
       bucket,
       JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
     );
-    await minio.client.putObject(bucket, "a key/ü#?", "public");
+    await servers.minio.client.putObject(bucket, "a key/ü#?", "public");
     const storage = await open({ accessKeyId: undefined, secretAccessKey: undefined })("s3://");
     expect((await download(storage, `s3://${bucket}/a key/ü#?`)).toString()).toBe("public");
   });
 
   test("a server that is busy now and then is asked again, part by part", async () => {
-    using busy = startBusyProxy(minio.settings.endpoint ?? "");
-    const bucket = await minio.makeBucket();
+    using busy = startBusyProxy(servers.minio.settings.endpoint ?? "");
+    const bucket = await servers.minio.makeBucket();
     const url = `s3://${bucket}/large`;
     const { signal } = new AbortController();
     const storage = await open({ endpoint: busy.url })(url);
@@ -151,15 +141,15 @@ describe("s3", () => {
   }, 30_000);
 
   test("an object that is stored as gzip stays gzip", async () => {
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const bytes = gzipSync("text".repeat(100));
-    await minio.client.putObject(bucket, "key", bytes, bytes.length, { "Content-Encoding": "gzip" });
+    await servers.minio.client.putObject(bucket, "key", bytes, bytes.length, { "Content-Encoding": "gzip" });
     const storage = await open()("s3://");
     expect((await download(storage, `s3://${bucket}/key`)).equals(bytes)).toBe(true);
   });
 
   test("an upload in parts that fails leaves nothing behind", async () => {
-    const bucket = await minio.makeBucket();
+    const bucket = await servers.minio.makeBucket();
     const url = `s3://${bucket}/large`;
     const stop = new AbortController();
     const storage = await open({}, stop.signal)(url);
@@ -167,8 +157,10 @@ describe("s3", () => {
     // The file is shorter than was said: its last part cannot be sent as announced.
     truncateSync(file, 17 * MIB);
     await expect(storage.upload(file, 20 * MIB, url)).rejects.toMatchObject({ name: "StorageError" });
-    expect(await Array.fromAsync(minio.client.listObjectsV2(bucket, "", true))).toEqual([]);
-    expect(await Array.fromAsync(minio.client.listIncompleteUploads(bucket, "large", true))).toEqual([]);
+    expect(await Array.fromAsync(servers.minio.client.listObjectsV2(bucket, "", true))).toEqual([]);
+    expect(await Array.fromAsync(servers.minio.client.listIncompleteUploads(bucket, "large", true))).toEqual(
+      [],
+    );
   }, 60_000);
 });
 
@@ -184,39 +176,43 @@ describe("http", () => {
     [500, "transient"],
     [503, "transient"],
   ])("status %d is %s, and its page is no file", async (status, kind) => {
-    const storage = await open()(http.url);
-    await expect(download(storage, `${http.url}/status/${status}`)).rejects.toMatchObject({ kind });
+    const storage = await open()(servers.http.url);
+    await expect(download(storage, `${servers.http.url}/status/${status}`)).rejects.toMatchObject({ kind });
   });
 
   test("a redirect is followed", async () => {
-    const storage = await open()(http.url);
-    await storage.upload(makeFile(10), 10, `${http.url}/target`);
-    expect(await download(storage, `${http.url}/redirect/target`)).toHaveLength(10);
+    const storage = await open()(servers.http.url);
+    await storage.upload(makeFile(10), 10, `${servers.http.url}/target`);
+    expect(await download(storage, `${servers.http.url}/redirect/target`)).toHaveLength(10);
   });
 
   test("a user in the URL is sent as basic authentication", async () => {
-    const storage = await open()(http.url);
-    const url = http.url.replace("//", "//me:a%20secret@");
+    const storage = await open()(servers.http.url);
+    const url = servers.http.url.replace("//", "//me:a%20secret@");
     expect((await download(storage, `${url}/authorization`)).toString()).toBe(`Basic ${btoa("me:a secret")}`);
   });
 
   test("a query stays part of the URL", async () => {
-    const storage = await open()(http.url);
-    await storage.upload(makeFile(7), 7, `${http.url}/signed?signature=x`);
-    expect(await download(storage, `${http.url}/signed?signature=x`)).toHaveLength(7);
-    await expect(download(storage, `${http.url}/signed`)).rejects.toMatchObject({ kind: "not-found" });
+    const storage = await open()(servers.http.url);
+    await storage.upload(makeFile(7), 7, `${servers.http.url}/signed?signature=x`);
+    expect(await download(storage, `${servers.http.url}/signed?signature=x`)).toHaveLength(7);
+    await expect(download(storage, `${servers.http.url}/signed`)).rejects.toMatchObject({
+      kind: "not-found",
+    });
   });
 
   test("a body that ends too early is an error, and what came of it is kept", async () => {
-    const storage = await open()(http.url);
+    const storage = await open()(servers.http.url);
     const receiver = makeReceiver();
     const { file } = receiver;
-    await expect(storage.download(`${http.url}/cut`, receiver)).rejects.toMatchObject({ kind: "transient" });
+    await expect(storage.download(`${servers.http.url}/cut`, receiver)).rejects.toMatchObject({
+      kind: "transient",
+    });
     // The runtime may keep the last bytes before the cut to itself; none may be wrong.
     expect(cutHalves[0]).toStartWith(readFileSync(file).toString());
     // The runtime may first try the connection that was cut.
     const { signal } = new AbortController();
-    const resumed = retry(() => storage.download(`${http.url}/cut`, receiver), {
+    const resumed = retry(() => storage.download(`${servers.http.url}/cut`, receiver), {
       signal,
       firstPauseMilliseconds: 1,
     });
@@ -254,8 +250,10 @@ describe("http", () => {
   });
 
   test("there is no listing", async () => {
-    const storage = await open()(http.url);
-    await expect(Array.fromAsync(storage.list(http.url))).rejects.toMatchObject({ kind: "permanent" });
+    const storage = await open()(servers.http.url);
+    await expect(Array.fromAsync(storage.list(servers.http.url))).rejects.toMatchObject({
+      kind: "permanent",
+    });
   });
 });
 

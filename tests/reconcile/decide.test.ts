@@ -22,7 +22,7 @@ interface Row {
 function summary(decision: Decision): unknown {
   if (decision.do !== "change") return decision;
   const { record, systemLogs } = decision;
-  const { attempt, created, waiting, nodeName, podUid, disruption } = record.run;
+  const { attempt, created, waiting, nodeName, podUid, disruption, redirected } = record.run;
   return {
     do: "change",
     state: record.state,
@@ -32,6 +32,7 @@ function summary(decision: Decision): unknown {
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(podUid === undefined ? {} : { podUid }),
     ...(disruption === undefined ? {} : { disruption }),
+    ...(redirected === undefined ? {} : { redirected }),
     // Without the time that each line begins with.
     ...(systemLogs.length === 0 ? {} : { says: systemLogs.map((line) => line.replace(/^\S+ /, "")) }),
   };
@@ -199,6 +200,33 @@ describe("the supervisor's word decides", () => {
       run: { ...begun, outcome: { outcome: "complete" } },
       sight: onNode({ failed: { reason: "DeadlineExceeded", message: "" } }),
       expected: { do: "change", state: "COMPLETE", ...identity },
+    },
+    {
+      title: "replan: another pod, that knows what was found of the inputs",
+      state: "INITIALIZING",
+      run: {
+        ...underWay,
+        outcome: { outcome: "replan", message: "a link leads to it" },
+        redirected: { 0: "/a" },
+      },
+      sight: onNode(),
+      policy: { attemptsMax: 1 },
+      expected: {
+        do: "change",
+        state: "QUEUED",
+        attempt: 2,
+        created: false,
+        redirected: { 0: "/a" },
+        says: ["Another pod follows: attempt 2"],
+      },
+    },
+    {
+      title: "replan, again and again: not for ever",
+      state: "INITIALIZING",
+      run: { ...underWay, attempt: 3, outcome: { outcome: "replan" } },
+      sight: onNode(),
+      policy: { attemptsMax: 1 },
+      expected: { do: "change", state: "SYSTEM_ERROR", attempt: 3, created: true, ...identity },
     },
     {
       title: "interrupted is none: the pod's end is waited for",

@@ -31,6 +31,23 @@ describe("one event", () => {
       run: { stagedTime: time, folders: ["/in/dir"] },
     },
     {
+      title: "what is mounted in place is told apart from what is staged",
+      event: { type: "staged", files: 1, bytes: 5, milliseconds: 100, inPlace: { files: 2, bytes: 9 } },
+      run: { stagedTime: time },
+      systemLogs: [`${time} Staged 1 file, 5 bytes in 0.1 s; 2 files mounted in place, 9 bytes`],
+    },
+    {
+      title: "and is all there is to say if nothing was staged",
+      event: { type: "staged", files: 0, bytes: 0, milliseconds: 1, inPlace: { files: 1, bytes: 9 } },
+      run: { stagedTime: time },
+      systemLogs: [`${time} 1 file mounted in place, 9 bytes`],
+    },
+    {
+      title: "where inputs really are is kept, and which are to be copied",
+      event: { type: "redirected", inputs: [{ input: 0, path: "/mnt/a" }, { input: 12 }] },
+      run: { redirected: { 0: "/mnt/a", 12: "" } },
+    },
+    {
       title: "progress is a line of system_logs",
       event: { type: "progress", phase: "uploading", files: 3, bytes: 12_345_678, seconds: 40 },
       run: {},
