@@ -21,13 +21,14 @@ interface HostProcess {
   readonly command: string;
 }
 
-/** The processes of a pod's container, which must have been started. */
+/** The processes of a pod's container; none if it was not started, or there is no pod yet. */
 export async function processesOf(
   { kubectl }: Deployed,
   pod: string,
   container: string,
 ): Promise<HostProcess[]> {
-  const { status } = JSON.parse(await kubectl(["get", "pod", pod, "-o", "json"])) as V1Pod;
+  const text = await kubectl(["get", "pod", pod, "--ignore-not-found", "-o", "json"]);
+  const { status } = JSON.parse(text || "{}") as V1Pod;
   const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const id = statuses.find(({ name }) => name === container)?.containerID?.replace("containerd://", "");
   return id ? processesIn(id) : [];
