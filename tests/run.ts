@@ -125,9 +125,12 @@ async function run({ folder, stop }: Standing, name: string, args: readonly stri
 /** The runs write into one another's output: what failed is said once more at the end. */
 const failedIn = (junit: string): string[] =>
   [...junit.matchAll(/<testcase ([^>]*[^/])>\s*<failure/g)].map(([, attributes = ""]) => {
-    const value = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+    const value = (name: string) => plain(new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "");
     return `${value("file")}: ${value("name")}`;
   });
+
+const entities: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
+const plain = (text: string): string => text.replaceAll(/&(\w+);/g, (whole, name) => entities[name] ?? whole);
 
 /** The totals of the outermost element. */
 function countsOf(junit: string): Counts {
