@@ -25,6 +25,11 @@ const LAST_WORD_MILLISECONDS_MAX = 2000;
 const LAST_OUTPUT_MILLISECONDS_MAX = 300;
 /** How long a gate may take to end what the command left, before the next executor starts all the same. */
 const OVER_MILLISECONDS_MAX = 10_000;
+/**
+ * So many gates stay when their executors are over: the end of a container keeps the node busy just when the next executor
+ * starts. No more, for some runtimes hang for minutes over dozens of containers of a pod that end at once (seen with 64).
+ */
+const STAYING_MAX = 16;
 
 export interface ExecutorsContext {
   plan: TaskPlan;
@@ -63,6 +68,7 @@ export async function runExecutors(
     // What ended together with us has not failed: the cause is for the service to find.
     context.signal.throwIfAborted();
     codes.push(event.exitCode);
+    dismiss(steps.slice(0, Math.max(0, codes.length - STAYING_MAX)));
     const hint = event.exitCode === 0 ? undefined : workdirHint(context, steps, event.executor);
     if (hint !== undefined) context.report({ type: "note", message: hint });
   }

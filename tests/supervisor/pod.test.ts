@@ -1,6 +1,6 @@
 // A whole pod: the sidecar program as processes, real gates, a real service to report to.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import type { PlanExecutor, TaskPlan } from "../../sidecar/contract/plan.ts";
@@ -422,6 +422,20 @@ describe("uploading", () => {
     ]);
   });
 });
+
+test("gates stay when their executors are over, but no more than sixteen", async () => {
+  const flag = join(pod.root, "go-on");
+  const waiting = sh(`while [ ! -e ${flag} ]; do sleep 0.01; done`);
+  const plan = makePlan([...Array.from({ length: 17 }, () => sh("true")), waiting]);
+  await runStageIn(plan);
+  using containers = await startContainers(pod, { plan });
+  const { gates, supervisor } = containers;
+  expect(await gates[0]?.exitCode).toBe(0);
+  while (ended(supervisor.events()).length < 17) await Bun.sleep(2);
+  expect(gates.slice(1).map((gate) => existsSync(`/proc/${gate.pid()}`))).toEqual(Array(17).fill(true));
+  writeFileSync(flag, "");
+  expect(await Promise.all(gates.map((gate) => gate.exitCode))).toEqual(Array(18).fill(0));
+}, 30_000);
 
 test("64 executors need no more than a little memory and time", async () => {
   const plan = makePlan([sh("sleep 0.5"), ...Array.from({ length: 63 }, () => sh("true"))]);
