@@ -115,8 +115,8 @@ await done || exit "$code"
 trap 'exit "$code"' TERM INT QUIT HUP USR1 USR2 WINCH
 
 # What the command left behind must not live beside the next executor. Only as PID 1: elsewhere -1 means the host. The gate
-# itself stays to the task's end, for the end of a container costs the node more than its next executor: the kernel ends with
-# it what it could not kill.
+# itself stays until it may leave, for the end of a container costs the node time just when the next executor starts. Where it
+# cannot kill all, it ends: the kernel then ends the rest.
 [[ $$ = 1 ]] || exit "$code"
 kill -KILL -1 2>/dev/null
 wait

@@ -17,9 +17,12 @@ const open = /^(?:\/ga4gh\/tes)?\/v1(?:\/tasks)?\/service-info$/;
 
 export function requireUser(authenticate: Authenticate): MiddlewareHandler {
   return async (context, next) => {
+    if (open.test(context.req.path)) return await next();
     const user = authenticate(context.req.header("authorization"));
-    if (user !== undefined) context.set("user", user);
-    if (user !== undefined || open.test(context.req.path)) return await next();
+    if (user !== undefined) {
+      context.set("user", user);
+      return await next();
+    }
     context.header("WWW-Authenticate", 'Bearer realm="tespod"');
     context.header("WWW-Authenticate", 'Basic realm="tespod", charset="UTF-8"', { append: true });
     throw new TesError("unauthorized", "A login is needed: a bearer token, or user and password");

@@ -96,8 +96,8 @@ function takes(output: string, path: string): boolean {
   const { folder, patterns } = splitPattern(output);
   const prefix = normalizePath(folder);
   if (isWithin(prefix, path)) return true;
-  if (!isWithin(path, prefix)) return false;
-  const names = path.slice(prefix === "/" ? 1 : prefix.length + 1).split("/");
+  const names = below(path, prefix)?.split("/");
+  if (names === undefined) return false;
   return patterns.every((pattern, index) => {
     const name = names[index];
     return name === undefined || matchesName(pattern, name);
