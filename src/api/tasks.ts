@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { buildPlan, encodeWithinBounds } from "../pod/plan.ts";
+import { buildPlan, checkBounds } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import type { Claim, TaskStore } from "../store/store.ts";
@@ -33,7 +33,9 @@ export interface TaskRoutes {
 /** 16 characters of base32: safe in a path, a pod name and a label, and 80 bits of chance. */
 function newId(): string {
   const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
-  return [...randomBytes(16)].map((byte) => alphabet[byte % alphabet.length]).join("");
+  let id = "";
+  for (const byte of randomBytes(16)) id += alphabet[byte % alphabet.length];
+  return id;
 }
 
 /**
@@ -68,7 +70,7 @@ async function create(
   const { task, warnings } = checkResources(parseTask(parseJson(body)), podSettings.offer);
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
-  encodeWithinBounds(buildPlan(record, podSettings));
+  checkBounds(buildPlan(record, podSettings));
   const systemLogs = warnings.map((warning) => systemLog(warning, now.toISOString()));
   const id = await keep(store, record, { systemLogs, tails: [] }, claim);
   if (id === record.id) reconciler.poke(id);

@@ -62,6 +62,14 @@ function staging(
   return mounts.some(({ file, path }) => file && paths.has(path)) ? "init" : settings.staging;
 }
 
+/** Gzip adds 18 bytes, and 5 to each block that it cannot make smaller; base64 makes 4 of 3; a UTF-16 unit is 3 bytes at most. */
+const encodedBytesMost = (characters: number): number => ((characters * 3 * 1.01 + 64) * 4) / 3;
+
+/** Throws TesError "too-large" if not even a Secret could carry the plan. What is small is known to fit without being packed. */
+export function checkBounds(plan: TaskPlan): void {
+  if (encodedBytesMost(JSON.stringify(plan).length) > planSecretBytesMax) encodeWithinBounds(plan);
+}
+
 /** The encoded plan. Throws TesError "too-large" if not even a Secret could carry it. */
 export function encodeWithinBounds(plan: TaskPlan): string {
   const encoded = encodePlan(plan);

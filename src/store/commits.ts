@@ -18,8 +18,8 @@ export interface Commits {
 }
 
 /**
- * Collects the writes of one turn of the event loop. A write that throws takes back only its own statements (savepoint);
- * a commit that fails rejects every write in it.
+ * Collects the writes of one turn of the event loop. A write that throws takes back only its own statements; a commit that
+ * fails rejects every write in it. A write may run twice, the first time for nothing: its only effects are on the database.
  */
 export function createCommits(database: DatabaseSync): Commits {
   const waiting: Write[] = [];
@@ -29,11 +29,32 @@ export function createCommits(database: DatabaseSync): Commits {
     scheduled = false;
     const batch = waiting.splice(0, batchMax);
     if (waiting.length > 0) schedule();
-    for (const settle of commit(batch)) settle();
+    for (const settle of commitAll(batch)) settle();
   }
 
   /** Runs the writes in one transaction; answers how each of them ended, once that is final. */
-  function commit(batch: readonly Write[]): (() => void)[] {
+  function commitAll(batch: readonly Write[]): (() => void)[] {
+    let threw = false;
+    const run = (write: Write): (() => void) => {
+      threw = true;
+      const settle = attempt(write);
+      threw = false;
+      return settle;
+    };
+    try {
+      try {
+        return commit(batch, run);
+      } catch (error) {
+        if (!threw) throw error;
+        // Only now is each worth a savepoint, which costs as much as a small write.
+        return commit(batch, attemptApart);
+      }
+    } catch (error) {
+      return batch.map((write) => () => write.reject(error));
+    }
+  }
+
+  function commit<T>(batch: readonly Write[], attempt: (write: Write) => T): T[] {
     try {
       database.exec("BEGIN IMMEDIATE");
       const settled = batch.map(attempt);
@@ -41,16 +62,21 @@ export function createCommits(database: DatabaseSync): Commits {
       return settled;
     } catch (error) {
       if (database.isOpen && database.isTransaction) database.exec("ROLLBACK");
-      return batch.map((write) => () => write.reject(error));
+      throw error;
     }
   }
 
   function attempt(write: Write): () => void {
+    const value = write.run();
+    return () => write.resolve(value);
+  }
+
+  function attemptApart(write: Write): () => void {
     database.exec("SAVEPOINT write");
     try {
-      const value = write.run();
+      const settle = attempt(write);
       database.exec("RELEASE write");
-      return () => write.resolve(value);
+      return settle;
     } catch (error) {
       database.exec("ROLLBACK TO write; RELEASE write");
       return () => write.reject(error);

@@ -6,7 +6,7 @@ import type { State } from "../tes/state.ts";
 import { withoutContent } from "../tes/view.ts";
 import { createCommits } from "./commits.ts";
 import { type Dialect, listPage } from "./list.ts";
-import { columnsOf, type Query } from "./query.ts";
+import { columnsOf, plannedOnce, type Query } from "./query.ts";
 import {
   type ContentRow,
   contentsOf,
@@ -66,7 +66,9 @@ function migrate(database: DatabaseSync, path: string): void {
 
 function reader(database: DatabaseSync) {
   const recordById = database.prepare(
-    `SELECT ${columnsOf.record} FROM task CROSS JOIN document WHERE task.id = ? AND document.position = task.position`,
+    plannedOnce(
+      `SELECT ${columnsOf.record} FROM task CROSS JOIN document WHERE task.id = ? AND document.position = task.position`,
+    ),
   );
   const lineById = database.prepare(`SELECT ${columnsOf.line} FROM task WHERE id = ?`);
   const contents = database.prepare("SELECT input, content FROM content WHERE position = ?");
@@ -118,7 +120,7 @@ function createDialect(database: DatabaseSync): Dialect {
     const known = statements.get(sql);
     if (known !== undefined) return known;
     if (statements.size === statementsMax) statements.clear();
-    const made = database.prepare(sql);
+    const made = database.prepare(plannedOnce(sql));
     statements.set(sql, made);
     return made;
   }

@@ -1,9 +1,11 @@
 // The plan: task → what the pod is asked to do, and back from its encoded form.
 import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { decodePlan, encodePlan, type TaskPlan } from "../../sidecar/contract/plan.ts";
-import { buildPlan } from "../../src/pod/plan.ts";
+import { buildPlan, checkBounds } from "../../src/pod/plan.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
+import type { TesError } from "../../src/tes/errors.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
 
@@ -23,6 +25,22 @@ describe("encoding", () => {
       volumes: ["/v"],
     });
     expect(decodePlan(encodePlan(plan))).toEqual(plan);
+  });
+
+  test("a plan is refused where its encoded form is too large for a Secret, however large it is as JSON", () => {
+    const refusal = (content: string): unknown => {
+      try {
+        checkBounds(planOf({ inputs: [{ path: "/in/a", type: "FILE", content }] }));
+      } catch (error) {
+        return (error as TesError).kind;
+      }
+      return undefined;
+    };
+    // Hex is packed to little more than half of its size, base64 makes 4 of 3.
+    const hex = (characters: number) => randomBytes(characters / 2).toString("hex");
+    expect([100_000, 1_200_000].map((size) => refusal(hex(size)))).toEqual([undefined, undefined]);
+    expect([1_600_000, 4_000_000].map((size) => refusal(hex(size)))).toEqual(["too-large", "too-large"]);
+    expect(refusal("a".repeat(8_000_000))).toBeUndefined();
   });
 
   const encode = (value: unknown): string => gzipSync(JSON.stringify(value)).toString("base64");

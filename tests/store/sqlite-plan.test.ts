@@ -8,6 +8,7 @@ import {
   depthQuery,
   nameCountQuery,
   type Posting,
+  plannedOnce,
   windowQuery,
 } from "../../src/store/query.ts";
 import { migrations } from "../../src/store/sqlite-migrations.ts";
@@ -21,7 +22,9 @@ const value: Posting = { kind: "tag", key: "k", value: "v" };
 function planOf(sql: string, values: readonly (string | number)[]): string[] {
   const database = new DatabaseSync(":memory:");
   for (const step of migrations) database.exec(step);
-  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values) as { detail: string }[];
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${plannedOnce(sql)}`).all(...values) as {
+    detail: string;
+  }[];
   database.close();
   return plan.map(({ detail }) => detail);
 }
