@@ -1,14 +1,13 @@
 // One page of a list, at a bounded cost whatever is stored: filters are joined slice by slice, newest first.
 import { setImmediate } from "node:timers/promises";
 import {
-  blockCountQuery,
   blockOf,
   blockStart,
-  blocksMax,
   type Columns,
   depthQuery,
   type Flavor,
   nameCountQuery,
+  nameDepthQuery,
   newestQuery,
   type Posting,
   postings,
@@ -31,19 +30,24 @@ export interface Page<Row> {
 }
 
 /**
- * A page is looked for in at most so many slices: 4 million entries of the filter that fits least, or tens of millions of tasks
- * by a name. What is then found is the page, be it short, and `next` goes on from there.
+ * A page is looked for in at most so many slices: 4 million entries of the filter that fits least, or half a million names.
+ * What is then found is the page, be it short, and `next` goes on from there.
  */
 const slicesMax = 256;
 
-/** A slice of scale n looks at n times so many entries of the driving posting list, or at n blocks of names. */
-const entriesUnit = 1024;
-const scaleMax = { entries: 16, blocks: blocksMax };
-/** Names of a slice are sorted: with those of one more block, at most. Where no more have the prefix at all, one slice takes all. */
-const namesMax = 1024;
+/** So many entries of the driving posting list a slice looks at; of names, which are sorted, those of one more block at most. */
+const entriesMax = { list: 16_384, names: 2048 };
+/** Where no more have the prefix at all, one slice takes all. */
+const rareMax = 1024;
+/** So many the first slice looks at. Fewer are not worth one. */
+const entriesFirst = { list: 1024, names: 512 };
+const entriesMin = 512;
+
+/** In so many blocks a slice looks for its names. */
+const blocks = { first: 32, max: 256 };
 
 /** A name that one task in so many has, or more, is looked up rather than read in its index and sorted. */
-const densePart = 4;
+const densePart = 8;
 
 /** The rows of a page, newest first. */
 export async function listPage<Row extends LineRow>(
@@ -91,7 +95,7 @@ async function joinedPage<Row extends LineRow>(
 ): Promise<Page<Row>> {
   const rows: Row[] = [];
   let before = start;
-  let pace: Pace = { scale: 1, leaders: wanted };
+  let pace = firstPace(wanted, pageSize);
   for (let slice = 0; before > 1 && rows.length <= pageSize; slice++) {
     if (slice === slicesMax) return { items: rows, next: before };
     if (slice > 0) await setImmediate();
@@ -112,25 +116,43 @@ async function joinedPage<Row extends LineRow>(
 
 /** How much the next slice looks at, and which filters may lead it. */
 interface Pace {
-  readonly scale: number;
+  readonly entries: number;
+  readonly blocks: number;
   readonly leaders: readonly Posting[];
 }
 
+/** A quarter more than should do, so that one slice mostly does. */
+const worthwhile = (entries: number): number => Math.max(entriesMin, Math.ceil(entries * 1.25));
+
+function firstPace(wanted: readonly Posting[], pageSize: number): Pace {
+  const pace = { blocks: blocks.first, leaders: wanted };
+  if (wanted[0]?.kind !== "name") return { ...pace, entries: entriesFirst.list };
+  // A page by a name alone is full with as many names as it has room for.
+  return { ...pace, entries: wanted.length === 1 ? worthwhile(pageSize + 1) : entriesFirst.names };
+}
+
 /**
- * As much as fills the page, and a quarter more, if the next entries yield as those of this slice did: then who led goes on, and
- * nobody else is asked. Where one slice will not do, all are asked who reaches farthest; what yielded nothing is gone over in growing steps.
+ * As much as fills the page if the next entries yield as those of this slice did: then who led goes on, and nobody else is asked.
+ * Where one slice will not do, all are asked who reaches farthest; what yielded nothing is gone over in growing steps.
  */
 function nextPace(
-  { scale }: Pace,
+  pace: Pace,
   wanted: readonly Posting[],
-  reach: Reach,
+  { driver, entries }: Reach,
   { found, missing }: { found: number; missing: number },
 ): Pace {
-  const enough = found === 0 ? 4 * scale : Math.ceil((scaleOf(reach) * missing * 1.25) / found);
-  const most = reach.driver.kind === "name" ? scaleMax.blocks : scaleMax.entries;
-  const isNearlyFull = found > 0 && enough <= most;
-  return { scale: Math.min(enough, blocksMax), leaders: isNearlyFull ? [reach.driver] : wanted };
+  if (found === 0) {
+    return {
+      entries: Math.min(4 * pace.entries, entriesMax.list),
+      blocks: Math.min(8 * pace.blocks, blocks.max),
+      leaders: wanted,
+    };
+  }
+  const enough = worthwhile((entries * missing) / found);
+  return { ...pace, entries: enough, leaders: enough <= mostOf(driver) ? [driver] : wanted };
 }
+
+const mostOf = ({ kind }: Posting): number => (kind === "name" ? entriesMax.names : entriesMax.list);
 
 /** So many entries of a posting list, newest first. */
 interface Entries {
@@ -145,19 +167,15 @@ interface Reach extends Entries {
   readonly isDense?: boolean;
 }
 
-/** What of a slice of scale 1 this reach is: the newest block is seldom full. */
-const scaleOf = ({ driver, entries, window: { before, floor } }: Reach): number =>
-  driver.kind === "name" ? (before - floor) / blockStart(1) : entries / entriesUnit;
-
 /** To lead, a list must get as far as the best so far with no more entries: so none is looked at for longer than it is worth. */
-async function farthest(dialect: Dialect, { scale, leaders }: Pace, before: number): Promise<Reach> {
+async function farthest(dialect: Dialect, pace: Pace, before: number): Promise<Reach> {
   let best: Reach | undefined;
-  for (const posting of leaders) {
-    const depth: number = best?.entries ?? entriesUnit * Math.min(scale, scaleMax.entries);
+  for (const posting of pace.leaders) {
+    const depth = Math.min(pace.entries, mostOf(posting), best?.entries ?? Number.POSITIVE_INFINITY);
     if (depth === 0 || best?.window.floor === 0) break; // nothing gets farther
-    const reach =
+    const reach: Reach =
       posting.kind === "name"
-        ? await nameReach(dialect, posting, before, scale)
+        ? await nameReach(dialect, posting, { before, depth, count: pace.blocks })
         : await entryReach(dialect, posting, before, depth);
     if (best === undefined || reach.window.floor < best.window.floor) best = reach;
   }
@@ -181,33 +199,35 @@ type Name = Extract<Posting, { kind: "name" }>;
 async function rareName({ run, flavor }: Dialect, wanted: readonly Posting[]): Promise<Entries | undefined> {
   const driver = wanted.find((posting) => posting.kind === "name");
   if (driver === undefined) return undefined;
-  const [row] = await run<{ count: number }>(nameCountQuery(driver.prefix, namesMax + 1, flavor));
+  const [row] = await run<{ count: number }>(nameCountQuery(driver.prefix, rareMax + 1, flavor));
   const entries = row?.count ?? 0;
-  return entries > namesMax ? undefined : { driver, entries };
+  return entries > rareMax ? undefined : { driver, entries };
 }
 
-/** As many blocks as hold enough names, or as one query may look at. */
+/** As many blocks as hold so many names, or `count` of them; those that hold none are not looked at again. */
 async function nameReach(
   { run, flavor }: Dialect,
   driver: Name,
-  before: number,
-  count: number,
+  { before, depth, count }: { before: number; depth: number; count: number },
 ): Promise<Reach> {
   const newest = blockOf(before - 1);
-  const blocks = Array.from({ length: count }, (_, index) => newest - index).filter((block) => block >= 0);
-  const query = blockCountQuery(driver.prefix, blocks, namesMax, flavor);
-  const counts = new Map((await run<BlockCount>(query)).map((row) => [row.block, row.count]));
-  let entries = 0;
-  const enough = blocks.findIndex((block) => {
-    entries += counts.get(block) ?? 0;
-    return entries >= namesMax;
-  });
-  const used = enough === -1 ? blocks : blocks.slice(0, enough + 1);
-  const window = { before, floor: blockStart(used.at(-1) ?? 0), blocks: used };
-  return { driver, entries, window, isDense: entries >= (before - window.floor) / densePart };
+  const asked = { newest, oldest: Math.max(0, newest - count + 1) };
+  const [row] = await run<NameDepth>(nameDepthQuery(driver.prefix, asked, depth, flavor));
+  const names = row?.count ?? 0;
+  const window = {
+    before: Math.min(before, blockStart((row?.newest ?? newest) + 1)),
+    floor: blockStart(names < depth ? asked.oldest : (row?.oldest ?? asked.oldest)),
+    byBlock: true,
+  };
+  const tasks = window.before - window.floor;
+  return names >= tasks / densePart
+    ? { driver, window, isDense: true, entries: tasks }
+    : { driver, window, entries: names };
 }
 
-interface BlockCount {
-  readonly block: number;
+interface NameDepth {
   readonly count: number;
+  /** Null where the count is 0. */
+  readonly newest: number | null;
+  readonly oldest: number | null;
 }

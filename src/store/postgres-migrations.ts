@@ -70,4 +70,7 @@ const second = `
  */
 const third = "CREATE INDEX task_name ON task (name)";
 
-export const migrations: readonly string[] = [first, second, third];
+/** See tag-signature.ts. Tasks of before have all bits, so that they are looked at as before. */
+const fourth = "ALTER TABLE task ADD COLUMN tag_signature bigint NOT NULL DEFAULT -1";
+
+export const migrations: readonly string[] = [first, second, third, fourth];

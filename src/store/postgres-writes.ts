@@ -8,6 +8,7 @@ import { createLock, createSql, saveSql } from "./postgres-statements.ts";
 import { contentsOf } from "./rows.ts";
 import { searchKey, searchPrefix } from "./search-key.ts";
 import type { Claim } from "./store.ts";
+import { tagSignature } from "./tag-signature.ts";
 
 interface Write {
   readonly record: TaskRecord;
@@ -146,7 +147,7 @@ async function storedBy(
 }
 
 const newRow = (
-  { record: { id, state, version, live, task, creationTime, run } }: Write,
+  { record: { id, state, version, live, task, creationTime, run }, tags }: Create,
   n: number,
 ): object => ({
   n,
@@ -155,6 +156,7 @@ const newRow = (
   version,
   live: Number(live),
   name: searchPrefix(task.name ?? ""),
+  tag_signature: tagSignature(tags),
   creation_time: creationTime,
   task: JSON.stringify(withoutContent(task)),
   run: JSON.stringify(run),

@@ -1,6 +1,7 @@
 // The SQL of lists, for both databases: each filter is one range of one index, newest first, cut by position.
 import type { TaskFilter } from "../tes/filter.ts";
 import type { State } from "../tes/state.ts";
+import { tagSignature } from "./tag-signature.ts";
 
 export interface Query {
   readonly sql: string;
@@ -13,11 +14,11 @@ export type Posting =
   | { readonly kind: "tag"; readonly key: string; readonly value?: string }
   | { readonly kind: "name"; readonly prefix: string };
 
-/** Positions `floor` ≤ p < `before`. Names are read of these blocks only, or, without, of all that are stored, where few match. */
+/** Positions `floor` ≤ p < `before`. Names are read block by block; or, where few match, all that are stored. */
 export interface Window {
   readonly before?: number;
   readonly floor: number;
-  readonly blocks?: readonly number[];
+  readonly byBlock?: boolean;
 }
 
 /**
@@ -27,16 +28,6 @@ export interface Window {
 const blockBits = 12;
 export const blockOf = (position: number): number => Math.floor(position / 2 ** blockBits);
 export const blockStart = (block: number): number => block * 2 ** blockBits;
-
-/** One statement looks at so many blocks at most. */
-export const blocksMax = 32;
-
-/** Statements take 4, 16 or 32 blocks, so that few are prepared; -1 fills up, as it holds nothing. */
-function slots(blocks: readonly number[]): readonly number[] {
-  const length = [4, 16].find((count) => blocks.length <= count) ?? blocksMax;
-  return Array.from({ length }, (_, index) => blocks[index] ?? -1);
-}
-const blockOfRow = `(task.position >> ${blockBits})`;
 
 /** Names first: what they reach is counted, whatever it is. */
 export const postings = ({ state, namePrefix, tags }: TaskFilter): readonly Posting[] => [
@@ -66,38 +57,63 @@ export const plannedOnce = (sql: string): string => sql.replaceAll("?", "+?");
 
 /** Where a posting list is read from: its tables, what picks it out, and the column that holds its positions. */
 interface Source {
-  readonly from: string;
-  readonly index?: string;
+  readonly with?: Query;
+  readonly from: Query;
   readonly position: string;
   /** The leading columns of the index, and their values. */
   readonly keys: readonly (readonly [column: string, value: string])[];
   readonly condition?: Query;
 }
 
-function source(posting: Posting | undefined, flavor: Flavor, blocks?: readonly number[]): Source {
+function source(posting: Posting | undefined, flavor: Flavor, window?: Window): Source {
   const position = "task.position";
   switch (posting?.kind) {
     case undefined:
       // SQLite would rather sort all that have a name that is looked up.
-      return { from: flavor === "sqlite" ? "task NOT INDEXED" : "task", position, keys: [] };
+      return { from: plain(flavor === "sqlite" ? "task NOT INDEXED" : "task"), position, keys: [] };
     case "state":
-      return { from: "task", index: "task_state", position, keys: [["task.state", posting.state]] };
+      return { from: tasksBy("task_state", flavor), position, keys: [["task.state", posting.state]] };
     case "tag":
       return {
-        from: "tag AS driver",
+        from: plain("tag AS driver"),
         position: tagPosition("driver", posting, flavor),
         keys: tagKeys("driver", posting),
       };
     case "name": {
       const names = nameCondition(posting.prefix);
       // As an expression the position leads to no index, so only those of the names are left.
-      const from = { from: "task", position: "(task.position + 0)", keys: [] };
-      if (blocks === undefined) return { ...from, index: "task_name", condition: names };
-      const values = slots(blocks);
-      const sql = `${blockOfRow} IN (${values.map(() => "?").join(", ")}) AND ${names.sql}`;
-      return { ...from, index: "task_name_block", condition: { sql, values: [...values, ...names.values] } };
+      const expression = { position: "(task.position + 0)", keys: [] };
+      return window?.before !== undefined && window.byBlock
+        ? { ...namesByBlock(names, blockOf(window.before - 1), blockOf(window.floor), flavor), ...expression }
+        : { from: tasksBy("task_name", flavor), condition: names, ...expression };
     }
   }
+}
+
+const plain = (sql: string): Query => ({ sql, values: [] });
+
+const tasksBy = (index: string, flavor: Flavor): Query =>
+  plain(flavor === "sqlite" ? `task INDEXED BY ${index}` : "task");
+
+/** The names of these blocks, newest block first. */
+function namesByBlock(
+  names: Query,
+  newest: number,
+  oldest: number,
+  flavor: Flavor,
+): Pick<Source, "from" | "condition"> & { readonly with: Query } {
+  const blocks = (first: string): Query => ({
+    sql: `WITH RECURSIVE block (number) AS (SELECT ${first} UNION ALL SELECT number - 1 FROM block WHERE number > ?) `,
+    values: [newest, oldest],
+  });
+  const condition = { ...names, sql: `(task.position >> ${blockBits}) = block.number AND ${names.sql}` };
+  if (flavor === "sqlite") {
+    const from = plain("block CROSS JOIN task INDEXED BY task_name_block");
+    return { with: blocks("?"), from, condition };
+  }
+  // With an offset the inner query stays what it is: else the planner may begin with all that have the name.
+  const sql = `block CROSS JOIN LATERAL (SELECT * FROM task WHERE ${condition.sql} OFFSET 0) AS task`;
+  return { with: blocks("?::bigint"), from: { sql, values: names.values } };
 }
 
 const tagKeys = (alias: string, { key, value }: { key: string; value?: string }): Source["keys"] =>
@@ -111,9 +127,6 @@ const tagKeys = (alias: string, { key, value }: { key: string; value?: string })
 /** In PostgreSQL the index of keys alone holds the position as an expression, so that none with a value is looked for in it. */
 const tagPosition = (alias: string, { value }: { value?: string }, flavor: Flavor): string =>
   flavor === "postgres" && value === undefined ? `(${alias}.position + 0)` : `${alias}.position`;
-
-const tables = ({ from, index }: Pick<Source, "from" | "index">, flavor: Flavor): string =>
-  flavor === "sqlite" && index !== undefined ? `${from} INDEXED BY ${index}` : from;
 
 /** The part of the posting list that lies in the window. */
 const within = (
@@ -157,10 +170,14 @@ function residual(posting: Posting, flavor: Flavor): Query {
         `${tagPosition("tag", posting, flavor)} = task.position`,
       ];
       const found = `FROM tag WHERE ${match.join(" AND ")}`;
-      // A mere EXISTS may become a join that begins with the tag. One with an offset does not in PostgreSQL, where it is a tenth faster.
+      // A mere EXISTS may become a join that begins with the tag. One with an offset does not in PostgreSQL, where it is a tenth
+      // faster, and still takes ten times as long as a look at the signature, which few pass that do not have the tag.
+      const values = keys.map(([, value]) => value);
+      if (flavor === "sqlite") return { sql: `(SELECT count(*) ${found}) > 0`, values };
+      const signature = tagSignature([posting]);
       return {
-        sql: flavor === "postgres" ? `EXISTS (SELECT 1 ${found} OFFSET 0)` : `(SELECT count(*) ${found}) > 0`,
-        values: keys.map(([, value]) => value),
+        sql: `(task.tag_signature & ?::bigint) = ?::bigint AND EXISTS (SELECT 1 ${found} OFFSET 0)`,
+        values: [signature, signature, ...values],
       };
     }
   }
@@ -178,7 +195,7 @@ export function windowQuery(
   window: Window,
   limit: number,
 ): Query {
-  const from = source(driver, flavor, window.blocks);
+  const from = source(driver, flavor, window);
   const joins = [
     ...(driver?.kind === "tag" ? [["task", "task.position = driver.position"]] : []),
     ...(columns === "record" ? [["document", "document.position = task.position"]] : []),
@@ -189,10 +206,10 @@ export function windowQuery(
     ...others.map((posting) => residual(posting, flavor)),
   ]);
   // In SQLite, CROSS JOIN also means: in this order.
-  const all = [tables(from, flavor), ...joins.map(([table]) => table)].join(" CROSS JOIN ");
+  const all = [from.from.sql, ...joins.map(([table]) => table)].join(" CROSS JOIN ");
   return {
-    sql: `SELECT ${columnsOf[columns]} FROM ${all}${where.sql} ORDER BY ${newestFirst(from, flavor)} LIMIT ?`,
-    values: [...where.values, limit],
+    sql: `${from.with?.sql ?? ""}SELECT ${columnsOf[columns]} FROM ${all}${where.sql} ORDER BY ${newestFirst(from, flavor)} LIMIT ?`,
+    values: [...(from.with?.values ?? []), ...from.from.values, ...where.values, limit],
   };
 }
 
@@ -206,42 +223,36 @@ export function depthQuery(
   const from = source(posting, flavor);
   const where = joined(within(from, { before, floor: 0 }, flavor));
   return {
-    sql: `SELECT ${from.position} AS position FROM ${tables(from, flavor)}${where.sql} ORDER BY ${newestFirst(from, flavor)} LIMIT 1 OFFSET ?`,
+    sql: `SELECT ${from.position} AS position FROM ${from.from.sql}${where.sql} ORDER BY ${newestFirst(from, flavor)} LIMIT 1 OFFSET ?`,
     values: [...where.values, depth - 1],
-  };
-}
-
-/** Counts names in an index of theirs, which is read no farther than `most`. */
-function nameCount(index: string, { sql, values }: Query, most: number, flavor: Flavor): Query {
-  const from = tables({ from: "task", index }, flavor);
-  return {
-    sql: `(SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${sql} LIMIT ?) AS name) AS count`,
-    values: [...values, most],
   };
 }
 
 /** One row: how many names there are with the prefix, but no more than `most`. */
 export function nameCountQuery(prefix: string, most: number, flavor: Flavor): Query {
-  const { sql, values } = nameCount("task_name", nameCondition(prefix), most, flavor);
-  return { sql: `SELECT ${sql}`, values };
+  const { sql, values } = nameCondition(prefix);
+  return {
+    sql: `SELECT count(*) AS count FROM (SELECT 1 FROM ${tasksBy("task_name", flavor).sql} WHERE ${sql} LIMIT ?) AS name`,
+    values: [...values, most],
+  };
 }
 
-/** A row for each of the blocks: how many names in it have the prefix, but no more than `most`. */
-export function blockCountQuery(
+/**
+ * One row: how many names with the prefix there are in the blocks from `newest` down to `oldest`, and the newest and the oldest
+ * block that has any. No more than `most` names are looked at, whatever the blocks hold.
+ */
+export function nameDepthQuery(
   prefix: string,
-  blocks: readonly number[],
+  { newest, oldest }: { newest: number; oldest: number },
   most: number,
   flavor: Flavor,
 ): Query {
-  const names = nameCondition(prefix);
-  const ofBlock = { ...names, sql: `${blockOfRow} = block.column1 AND ${names.sql}` };
-  const { sql, values } = nameCount("task_name_block", ofBlock, most, flavor);
-  const filled = slots(blocks);
-  // PostgreSQL would take them for text; SQLite finds no block in its index by the result of a cast.
-  const slot = flavor === "postgres" ? "(?::bigint)" : "(?)";
+  const names = namesByBlock(nameCondition(prefix), newest, oldest, flavor);
+  const where = joined(names.condition === undefined ? [] : [names.condition]);
+  const found = `SELECT block.number FROM ${names.from.sql}${where.sql} LIMIT ?`;
   return {
-    sql: `SELECT block.column1 AS block, ${sql} FROM (VALUES ${filled.map(() => slot).join(", ")}) AS block`,
-    values: [...values, ...filled],
+    sql: `${names.with.sql}SELECT count(*) AS count, max(number) AS newest, min(number) AS oldest FROM (${found}) AS name`,
+    values: [...names.with.values, ...names.from.values, ...where.values, most],
   };
 }
 
