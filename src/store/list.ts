@@ -4,17 +4,14 @@ import {
   blockOf,
   blockStart,
   type Columns,
-  depthQuery,
   type Flavor,
-  nameCountQuery,
-  nameDepthQuery,
-  newestQuery,
   type Posting,
   postings,
   type Query,
   type Window,
   windowQuery,
 } from "./query.ts";
+import { type Look, type ReachRow, reachQuery } from "./reach-query.ts";
 import type { LineRow } from "./rows.ts";
 import type { PageRequest } from "./store.ts";
 
@@ -67,8 +64,7 @@ export async function listPage<Row extends LineRow>(
     );
     return cut(await dialect.run<Row>(query), pageSize);
   }
-  const [start, rare] = await Promise.all([before ?? afterNewest(dialect), rareName(dialect, wanted)]);
-  return joinedPage(dialect, columns, wanted, { pageSize, before: start, rare });
+  return joinedPage(dialect, columns, wanted, { pageSize, before });
 }
 
 /** One row more than the page has only tells that there is a next page. */
@@ -76,11 +72,6 @@ function cut<Row extends LineRow>(rows: readonly Row[], pageSize: number): Page<
   const items = rows.slice(0, pageSize);
   const last = items.at(-1);
   return rows.length > pageSize && last !== undefined ? { items, next: last.position } : { items };
-}
-
-async function afterNewest({ run }: Dialect): Promise<number> {
-  const [row] = await run<{ position: number | null }>(newestQuery);
-  return (row?.position ?? 0) + 1;
 }
 
 /**
@@ -91,16 +82,15 @@ async function joinedPage<Row extends LineRow>(
   dialect: Dialect,
   columns: Columns,
   wanted: readonly Posting[],
-  { pageSize, before: start, rare }: { pageSize: number; before: number; rare: Entries | undefined },
+  { pageSize, before: start }: { pageSize: number; before: number | undefined },
 ): Promise<Page<Row>> {
   const rows: Row[] = [];
   let before = start;
   let pace = firstPace(wanted, pageSize);
-  for (let slice = 0; before > 1 && rows.length <= pageSize; slice++) {
-    if (slice === slicesMax) return { items: rows, next: before };
+  for (let slice = 0; (before === undefined || before > 1) && rows.length <= pageSize; slice++) {
+    if (slice === slicesMax) return { items: rows, next: before ?? 1 };
     if (slice > 0) await setImmediate();
-    // One slice that goes back to the oldest task, if few have the name.
-    const reach = rare ? { ...rare, window: { before, floor: 0 } } : await farthest(dialect, pace, before);
+    const reach = await farthest(dialect, pace, before);
     const { window } = reach;
     const driver = reach.isDense ? undefined : reach.driver;
     const others = wanted.filter((posting) => posting !== driver);
@@ -119,13 +109,15 @@ interface Pace {
   readonly entries: number;
   readonly blocks: number;
   readonly leaders: readonly Posting[];
+  /** Whether it is not known yet how many tasks have the name. */
+  readonly isFirst?: true;
 }
 
 /** A quarter more than should do, so that one slice mostly does. */
 const worthwhile = (entries: number): number => Math.max(entriesMin, Math.ceil(entries * 1.25));
 
 function firstPace(wanted: readonly Posting[], pageSize: number): Pace {
-  const pace = { blocks: blocks.first, leaders: wanted };
+  const pace = { blocks: blocks.first, leaders: wanted, isFirst: true } as const;
   if (wanted[0]?.kind !== "name") return { ...pace, entries: entriesFirst.list };
   // A page by a name alone is full with as many names as it has room for.
   return { ...pace, entries: wanted.length === 1 ? worthwhile(pageSize + 1) : entriesFirst.names };
@@ -149,85 +141,62 @@ function nextPace(
     };
   }
   const enough = worthwhile((entries * missing) / found);
-  return { ...pace, entries: enough, leaders: enough <= mostOf(driver) ? [driver] : wanted };
+  return {
+    blocks: pace.blocks,
+    entries: enough,
+    leaders: enough <= mostOf(driver) ? [driver] : wanted,
+  };
 }
 
 const mostOf = ({ kind }: Posting): number => (kind === "name" ? entriesMax.names : entriesMax.list);
 
-/** So many entries of a posting list, newest first. */
-interface Entries {
+/** Where a posting list gets with so many of its entries. */
+interface Reach {
   readonly driver: Posting;
   readonly entries: number;
-}
-
-/** Where a posting list gets with so many of its entries. */
-interface Reach extends Entries {
   readonly window: Window & { readonly before: number };
   /** So many of the tasks there are in the list that they are better looked at one by one, with no sort, until the page is full. */
   readonly isDense?: boolean;
 }
 
-/** To lead, a list must get as far as the best so far with no more entries: so none is looked at for longer than it is worth. */
-async function farthest(dialect: Dialect, pace: Pace, before: number): Promise<Reach> {
-  let best: Reach | undefined;
-  for (const posting of pace.leaders) {
-    const depth = Math.min(pace.entries, mostOf(posting), best?.entries ?? Number.POSITIVE_INFINITY);
-    if (depth === 0 || best?.window.floor === 0) break; // nothing gets farther
-    const reach: Reach =
-      posting.kind === "name"
-        ? await nameReach(dialect, posting, { before, depth, count: pace.blocks })
-        : await entryReach(dialect, posting, before, depth);
-    if (best === undefined || reach.window.floor < best.window.floor) best = reach;
-  }
-  if (best === undefined) throw new Error("There is no filter to join");
-  return best;
+/** The list that gets farthest with each of its entries leads: of those of others, more are looked at for as much of the way. */
+async function farthest({ run, flavor }: Dialect, pace: Pace, before: number | undefined): Promise<Reach> {
+  const { leaders, isFirst } = pace;
+  const look: Look = {
+    ...(before === undefined ? {} : { before }),
+    entries: Math.min(pace.entries, entriesMax.list),
+    names: Math.min(pace.entries, entriesMax.names),
+    blocks: pace.blocks,
+    ...(isFirst ? { rareMax } : {}),
+  };
+  const [row = {}] = await run<ReachRow>(reachQuery(leaders, look, flavor));
+  const reached = { ...look, before: before ?? (row.newest ?? 0) + 1 };
+  const reaches = leaders.map((posting, index): Reach => {
+    if (posting.kind === "name") return nameReach(posting, reached, row);
+    const window = { before: reached.before, floor: row[`depth_${index}`] ?? 0 };
+    return { driver: posting, entries: look.entries, window };
+  });
+  const step = ({ window, entries }: Reach) => (reached.before - window.floor) / entries;
+  return reaches.reduce((best, reach) => (step(reach) > step(best) ? reach : best));
 }
 
-async function entryReach(
-  { run, flavor }: Dialect,
-  driver: Exclude<Posting, Name>,
-  before: number,
-  entries: number,
-): Promise<Reach> {
-  const [row] = await run<{ position: number }>(depthQuery(driver, before, entries, flavor));
-  return { driver, entries, window: { before, floor: row?.position ?? 0 } };
-}
-
-type Name = Extract<Posting, { kind: "name" }>;
-
-/** All entries of the name, if they are few enough to be sorted. */
-async function rareName({ run, flavor }: Dialect, wanted: readonly Posting[]): Promise<Entries | undefined> {
-  const driver = wanted.find((posting) => posting.kind === "name");
-  if (driver === undefined) return undefined;
-  const [row] = await run<{ count: number }>(nameCountQuery(driver.prefix, rareMax + 1, flavor));
-  const entries = row?.count ?? 0;
-  return entries > rareMax ? undefined : { driver, entries };
-}
-
-/** As many blocks as hold so many names, or `count` of them; those that hold none are not looked at again. */
-async function nameReach(
-  { run, flavor }: Dialect,
-  driver: Name,
-  { before, depth, count }: { before: number; depth: number; count: number },
-): Promise<Reach> {
+/** As many blocks as hold so many names, or all that were looked at; those that hold none are not looked at again. */
+function nameReach(
+  driver: Posting,
+  { before, names: most, blocks: count, rareMax: few = -1 }: Look & { readonly before: number },
+  { named = few + 1, names = 0, newest_block, oldest_block }: ReachRow,
+): Reach {
+  // Few have the name: one slice that goes back to the oldest task.
+  if (named <= few) return { driver, entries: named, window: { before, floor: 0 } };
   const newest = blockOf(before - 1);
-  const asked = { newest, oldest: Math.max(0, newest - count + 1) };
-  const [row] = await run<NameDepth>(nameDepthQuery(driver.prefix, asked, depth, flavor));
-  const names = row?.count ?? 0;
+  const oldest = Math.max(0, newest - count + 1);
   const window = {
-    before: Math.min(before, blockStart((row?.newest ?? newest) + 1)),
-    floor: blockStart(names < depth ? asked.oldest : (row?.oldest ?? asked.oldest)),
+    before: Math.min(before, blockStart((newest_block ?? newest) + 1)),
+    floor: blockStart(names < most ? oldest : (oldest_block ?? oldest)),
     byBlock: true,
   };
   const tasks = window.before - window.floor;
   return names >= tasks / densePart
     ? { driver, window, isDense: true, entries: tasks }
     : { driver, window, entries: names };
-}
-
-interface NameDepth {
-  readonly count: number;
-  /** Null where the count is 0. */
-  readonly newest: number | null;
-  readonly oldest: number | null;
 }

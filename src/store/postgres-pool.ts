@@ -1,6 +1,5 @@
 // PostgresPool: a bounded pool of connections; every call has an end, and none depends on a connection that is lost.
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import type { Query } from "./query.ts";
 
@@ -39,7 +38,7 @@ const plannerSettings = {
 };
 
 const migrationSecondsMax = 900;
-/** More texts than these are not kept prepared: only a client that tries makes so many. */
+/** More statements than these are not kept prepared: only a client that tries makes so many. */
 const preparedMax = 128;
 /** The driver can wait for the end of a connection that the server ended long ago. */
 const closeSecondsMax = 1;
@@ -50,38 +49,46 @@ const patience = 2;
 export function createPostgresPool(options: PostgresOptions): PostgresPool {
   const { statementSecondsMax = 10 } = options;
   const settings = clientSettings(options, statementSecondsMax);
-  const prepared = new Set<string>();
+  const prepared = new Map<string, string>();
   let sql = postgres(settings.url, settings.options);
 
   /** A peer that is gone without a word leaves calls without an answer: then all connections are made anew. */
   async function bounded<T>(seconds: number, work: (client: postgres.Sql) => Promise<T>): Promise<T> {
     const client = sql;
-    const over = new AbortController();
-    const late = sleep(seconds * patience * 1000, undefined, { signal: over.signal, ref: false }).then(() => {
-      if (sql === client) {
-        sql = postgres(settings.url, settings.options);
-        void client.end({ timeout: 0 }).catch(() => undefined); // its calls have rejected, there is nobody to tell
-      }
-      throw new Error(`PostgreSQL did not answer within ${seconds * patience} s`);
-    });
-    late.catch(() => undefined); // also when it is aborted, with nobody waiting any more
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => {
+        if (sql === client) {
+          sql = postgres(settings.url, settings.options);
+          void client.end({ timeout: 0 }).catch(() => undefined); // its calls have rejected, there is nobody to tell
+        }
+        reject(new Error(`PostgreSQL did not answer within ${seconds * patience} s`));
+      },
+      seconds * patience * 1000,
+    );
+    timer.unref();
     try {
       return await Promise.race([work(client), late]);
     } finally {
-      over.abort();
+      clearTimeout(timer);
     }
   }
 
-  const isPrepared = (text: string): boolean => {
-    if (prepared.size < preparedMax) prepared.add(text);
-    return prepared.has(text);
-  };
+  /** The statement as PostgreSQL reads it, and whether it is to be kept prepared. */
+  function numberedOf(text: string): { sql: string; prepare: boolean } {
+    const known = prepared.get(text);
+    if (known !== undefined) return { sql: known, prepare: true };
+    const sql = withNumbers(text);
+    const prepare = prepared.size < preparedMax;
+    if (prepare) prepared.set(text, sql);
+    return { sql, prepare };
+  }
 
   return {
     run: <Row>({ sql: text, values }: Query) => {
-      const numbered = withNumbers(text);
+      const { sql: numbered, prepare } = numberedOf(text);
       return bounded(statementSecondsMax, async (client) => {
-        const rows = await client.unsafe(numbered, [...values], { prepare: isPrepared(numbered) });
+        const rows = await client.unsafe(numbered, [...values], { prepare });
         return rows as unknown as readonly Row[];
       });
     },

@@ -25,7 +25,7 @@ export interface Window {
  * Names are indexed alone, which finds the tasks of a rare prefix at once, whatever is stored; and by blocks of this many positions,
  * so that a page by a common prefix looks newest block first and sorts no more than a few blocks.
  */
-const blockBits = 12;
+export const blockBits = 12;
 export const blockOf = (position: number): number => Math.floor(position / 2 ** blockBits);
 export const blockStart = (block: number): number => block * 2 ** blockBits;
 
@@ -65,7 +65,7 @@ interface Source {
   readonly condition?: Query;
 }
 
-function source(posting: Posting | undefined, flavor: Flavor, window?: Window): Source {
+export function source(posting: Posting | undefined, flavor: Flavor, window?: Window): Source {
   const position = "task.position";
   switch (posting?.kind) {
     case undefined:
@@ -83,37 +83,50 @@ function source(posting: Posting | undefined, flavor: Flavor, window?: Window): 
       const names = nameCondition(posting.prefix);
       // As an expression the position leads to no index, so only those of the names are left.
       const expression = { position: "(task.position + 0)", keys: [] };
-      return window?.before !== undefined && window.byBlock
-        ? { ...namesByBlock(names, blockOf(window.before - 1), blockOf(window.floor), flavor), ...expression }
-        : { from: tasksBy("task_name", flavor), condition: names, ...expression };
+      if (window?.before === undefined || !window.byBlock)
+        return { from: tasksBy("task_name", flavor), condition: names, ...expression };
+      const newest = window.before - 1;
+      const count = blockOf(newest) - blockOf(window.floor) + 1;
+      const blocks = blocksFrom(blockAt(newest, flavor), count, flavor);
+      const recursive = { sql: `WITH RECURSIVE ${blocks.sql} `, values: blocks.values };
+      return { with: recursive, ...namesByBlock(names, flavor), ...expression };
     }
   }
 }
 
 const plain = (sql: string): Query => ({ sql, values: [] });
 
-const tasksBy = (index: string, flavor: Flavor): Query =>
+export const tasksBy = (index: string, flavor: Flavor): Query =>
   plain(flavor === "sqlite" ? `task INDEXED BY ${index}` : "task");
 
-/** The names of these blocks, newest block first. */
-function namesByBlock(
-  names: Query,
-  newest: number,
-  oldest: number,
+/** The blocks from `first` down, so many of them, as a table `block` of numbers; none unless `condition`. */
+export const blocksFrom = (
+  first: Query,
+  count: number,
   flavor: Flavor,
-): Pick<Source, "from" | "condition"> & { readonly with: Query } {
-  const blocks = (first: string): Query => ({
-    sql: `WITH RECURSIVE block (number) AS (SELECT ${first} UNION ALL SELECT number - 1 FROM block WHERE number > ?) `,
-    values: [newest, oldest],
-  });
+  condition: Query = plain(""),
+): Query => ({
+  sql:
+    `block (number, rest) AS (SELECT ${first.sql}, ${flavor === "postgres" ? "?::integer" : "?"}${condition.sql}` +
+    " UNION ALL SELECT number - 1, rest - 1 FROM block WHERE rest > 1 AND number > 0)",
+  values: [...first.values, count, ...condition.values],
+});
+
+/** PostgreSQL would take it for text; SQLite finds no block in its index by the result of a cast. */
+export const blockAt = (position: number, flavor: Flavor): Query => ({
+  sql: flavor === "postgres" ? "?::bigint" : "?",
+  values: [blockOf(position)],
+});
+
+/** The names of the table `block`, block by block. */
+export function namesByBlock(names: Query, flavor: Flavor): Pick<Source, "from" | "condition"> {
   const condition = { ...names, sql: `(task.position >> ${blockBits}) = block.number AND ${names.sql}` };
   if (flavor === "sqlite") {
-    const from = plain("block CROSS JOIN task INDEXED BY task_name_block");
-    return { with: blocks("?"), from, condition };
+    return { from: plain("block CROSS JOIN task INDEXED BY task_name_block"), condition };
   }
   // With an offset the inner query stays what it is: else the planner may begin with all that have the name.
   const sql = `block CROSS JOIN LATERAL (SELECT * FROM task WHERE ${condition.sql} OFFSET 0) AS task`;
-  return { with: blocks("?::bigint"), from: { sql, values: names.values } };
+  return { from: { sql, values: names.values } };
 }
 
 const tagKeys = (alias: string, { key, value }: { key: string; value?: string }): Source["keys"] =>
@@ -129,7 +142,7 @@ const tagPosition = (alias: string, { value }: { value?: string }, flavor: Flavo
   flavor === "postgres" && value === undefined ? `(${alias}.position + 0)` : `${alias}.position`;
 
 /** The part of the posting list that lies in the window. */
-const within = (
+export const within = (
   { keys, position, condition }: Source,
   { before, floor }: Window,
   flavor: Flavor,
@@ -144,13 +157,13 @@ const within = (
   ...(floor > 0 ? [{ sql: `${position} >= ?`, values: [floor] }] : []),
 ];
 
-const newestFirst = ({ keys, position }: Source, flavor: Flavor): string =>
+export const newestFirst = ({ keys, position }: Source, flavor: Flavor): string =>
   [...(flavor === "postgres" ? keys.map(([column]) => column) : []), position]
     .map((column) => `${column} DESC`)
     .join(", ");
 
 /** A literal prefix as a range of the index, so that `%` and `_` mean nothing; U+10FFFF is the last character there is. */
-const nameCondition = (prefix: string, name = "task.name"): Query => ({
+export const nameCondition = (prefix: string, name = "task.name"): Query => ({
   sql: `${name} >= ? AND ${name} < ?`,
   values: [prefix, `${prefix}\u{10FFFF}`],
 });
@@ -183,7 +196,7 @@ function residual(posting: Posting, flavor: Flavor): Query {
   }
 }
 
-const joined = (conditions: readonly Query[]): Query => ({
+export const joined = (conditions: readonly Query[]): Query => ({
   sql: conditions.length === 0 ? "" : ` WHERE ${conditions.map(({ sql }) => sql).join(" AND ")}`,
   values: conditions.flatMap(({ values }) => values),
 });
@@ -212,48 +225,3 @@ export function windowQuery(
     values: [...(from.with?.values ?? []), ...from.from.values, ...where.values, limit],
   };
 }
-
-/** One row, the position of entry number `depth` of the posting list before `before`; none if there are fewer. */
-export function depthQuery(
-  posting: Exclude<Posting, { kind: "name" }>,
-  before: number,
-  depth: number,
-  flavor: Flavor,
-): Query {
-  const from = source(posting, flavor);
-  const where = joined(within(from, { before, floor: 0 }, flavor));
-  return {
-    sql: `SELECT ${from.position} AS position FROM ${from.from.sql}${where.sql} ORDER BY ${newestFirst(from, flavor)} LIMIT 1 OFFSET ?`,
-    values: [...where.values, depth - 1],
-  };
-}
-
-/** One row: how many names there are with the prefix, but no more than `most`. */
-export function nameCountQuery(prefix: string, most: number, flavor: Flavor): Query {
-  const { sql, values } = nameCondition(prefix);
-  return {
-    sql: `SELECT count(*) AS count FROM (SELECT 1 FROM ${tasksBy("task_name", flavor).sql} WHERE ${sql} LIMIT ?) AS name`,
-    values: [...values, most],
-  };
-}
-
-/**
- * One row: how many names with the prefix there are in the blocks from `newest` down to `oldest`, and the newest and the oldest
- * block that has any. No more than `most` names are looked at, whatever the blocks hold.
- */
-export function nameDepthQuery(
-  prefix: string,
-  { newest, oldest }: { newest: number; oldest: number },
-  most: number,
-  flavor: Flavor,
-): Query {
-  const names = namesByBlock(nameCondition(prefix), newest, oldest, flavor);
-  const where = joined(names.condition === undefined ? [] : [names.condition]);
-  const found = `SELECT block.number FROM ${names.from.sql}${where.sql} LIMIT ?`;
-  return {
-    sql: `${names.with.sql}SELECT count(*) AS count, max(number) AS newest, min(number) AS oldest FROM (${found}) AS name`,
-    values: [...names.with.values, ...names.from.values, ...where.values, most],
-  };
-}
-
-export const newestQuery: Query = { sql: "SELECT max(position) AS position FROM task", values: [] };

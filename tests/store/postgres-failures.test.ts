@@ -7,6 +7,7 @@ import process from "node:process";
 import { openPostgresStore } from "../../src/store/postgres.ts";
 import { migrations } from "../../src/store/postgres-migrations.ts";
 import type { TaskStore } from "../../src/store/store.ts";
+import type { TaskFilter } from "../../src/tes/filter.ts";
 import { newRecord, noAdditions } from "../../src/tes/record.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeTask, now } from "../support/make.ts";
@@ -247,16 +248,24 @@ async function testFailures(bin: string): Promise<void> {
         await runSql(
           url,
           `INSERT INTO task (id, state, version, live, name)
-             SELECT 'many' || i, 'COMPLETE', 1, 0, 'many' FROM generate_series(1, 3000) AS i`,
+             SELECT 'many' || i, 'COMPLETE', 1, 0, CASE i WHEN 7 THEN 'one' ELSE 'many' END FROM generate_series(1, 3000) AS i;
+           INSERT INTO tag (key, value, position) SELECT 'k', 'v', position FROM task WHERE position % 2 = 1`,
         );
       }
       const store = await openPostgresStore({ url });
-      await store.create(recordOf("a", { name: "n" }), noAdditions);
-      expect(await store.get("a")).toEqual(recordOf("a", { name: "n" }));
-      const byName = async (namePrefix: string) =>
-        (await store.listLines({ filter: { tags: [], namePrefix }, pageSize: 1 })).items.map(({ id }) => id);
-      expect(await byName("n")).toEqual(["a"]);
-      expect(await byName("many")).toEqual(version > 0 ? ["many3000"] : []);
+      const newest = recordOf("a", { name: "n", tags: { k: "v" } });
+      await store.create(newest, noAdditions);
+      expect(await store.get("a")).toEqual(newest);
+      const listed = async (namePrefix: string, tags: TaskFilter["tags"]) =>
+        (await store.listLines({ filter: { tags, namePrefix }, pageSize: 1 })).items.map(({ id }) => id);
+      expect(await listed("n", [])).toEqual(["a"]);
+      expect(await listed("many", [])).toEqual(version > 0 ? ["many3000"] : []);
+      for (const tag of [{ key: "k" }, { key: "k", value: "v" }]) {
+        expect(await listed("n", [tag])).toEqual(["a"]);
+        expect(await listed("many", [tag])).toEqual(version > 0 ? ["many2999"] : []);
+        expect(await listed("one", [tag])).toEqual(version > 0 ? ["many7"] : []);
+      }
+      expect(await listed("many", [{ key: "k", value: "w" }])).toEqual([]);
       expect([...(await runSql(url, "SELECT version FROM schema_version"))]).toEqual([
         { version: migrations.length },
       ]);

@@ -1,16 +1,8 @@
 // The plans of list queries in SQLite: each by the index it is meant for, no scan of a table, no sort without a bound.
 import { expect, test } from "bun:test";
 import { DatabaseSync } from "node:sqlite";
-import {
-  type Columns,
-  columnsOf,
-  depthQuery,
-  nameCountQuery,
-  nameDepthQuery,
-  type Posting,
-  plannedOnce,
-  windowQuery,
-} from "../../src/store/query.ts";
+import { type Columns, columnsOf, type Posting, plannedOnce, windowQuery } from "../../src/store/query.ts";
+import { reachQuery } from "../../src/store/reach-query.ts";
 import { migrations } from "../../src/store/sqlite-migrations.ts";
 
 const flavor = "sqlite";
@@ -43,6 +35,7 @@ const byBlock = "SEARCH task USING INDEX task_name_block (<expr>=? AND name>? AN
 const byName = "SEARCH task USING INDEX task_name (name>? AND name<?)";
 const hasKey = "SEARCH tag USING COVERING INDEX tag_key (key=? AND position=?)";
 const hasValue = "SEARCH tag USING PRIMARY KEY (key=? AND value=? AND position=?)";
+const look = { before: 9000, entries: 1024, names: 512, blocks: 32 };
 const floored = { before: 9000, floor: 100 };
 
 interface Row {
@@ -136,31 +129,34 @@ test.each([
 test.each([
   {
     title: "state",
-    query: depthQuery(state, 9000, 1024, flavor),
+    query: reachQuery([state], look, flavor),
     plan: "SEARCH task USING COVERING INDEX task_state (state=? AND position<?)",
   },
   {
     title: "tag",
-    query: depthQuery(value, 9000, 1024, flavor),
+    query: reachQuery([value], look, flavor),
     plan: "SEARCH driver USING PRIMARY KEY (key=? AND value=? AND position<?)",
   },
   {
     title: "tag key",
-    query: depthQuery(key, 9000, 1024, flavor),
+    query: reachQuery([key], look, flavor),
     plan: "SEARCH driver USING COVERING INDEX tag_key (key=? AND position<?)",
   },
 ])("how far back entries reach, by $title, is read of its index alone", ({ query, plan }) => {
-  expect(planOf(query.sql, query.values)).toEqual([plan]);
+  expect(planOf(query.sql, query.values)).toEqual(["SCAN CONSTANT ROW", "SCALAR SUBQUERY 1", plan]);
 });
 
 test("names are counted in their indexes alone, and nothing is sorted for it", () => {
-  const ofBlocks = nameDepthQuery("n", { newest: 9, oldest: 7 }, 1024, flavor);
-  const ofAll = nameCountQuery("n", 1025, flavor);
+  const ofBlocks = reachQuery([name], look, flavor);
+  const ofAll = reachQuery([name], { ...look, rareMax: 1024 }, flavor);
   const read = [ofBlocks, ofAll].map(({ sql, values }) =>
     planOf(sql, values).filter((line) => /task|TEMP/.test(line)),
   );
-  expect(read).toEqual([
-    ["SEARCH task USING COVERING INDEX task_name_block (<expr>=? AND name>? AND name<?)"],
-    ["SEARCH task USING COVERING INDEX task_name (name>? AND name<?)"],
-  ]);
+  const block = "SEARCH task USING COVERING INDEX task_name_block (<expr>=? AND name>? AND name<?)";
+  expect(read).toEqual([[block], ["SEARCH task USING COVERING INDEX task_name (name>? AND name<?)", block]]);
+});
+
+test("the newest task is found at the end of the table", () => {
+  const { sql, values } = reachQuery([value], { entries: 1024, names: 512, blocks: 32 }, flavor);
+  expect(planOf(sql, values).filter((line) => line.includes("task"))).toEqual(["SEARCH task"]);
 });
