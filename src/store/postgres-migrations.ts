@@ -70,7 +70,7 @@ const second = `
  */
 const third = "CREATE INDEX task_name ON task (name)";
 
-/** See tag-signature.ts. Tasks of before have all bits, so that they are looked at as before. */
-const fourth = "ALTER TABLE task ADD COLUMN tag_signature bigint NOT NULL DEFAULT -1";
+/** The tags as one text (see tag-text.ts). Where there is none, as of tasks of before, the rows of tags are looked at. */
+const fourth = 'ALTER TABLE task ADD COLUMN tags text COLLATE "C"';
 
 export const migrations: readonly string[] = [first, second, third, fourth];

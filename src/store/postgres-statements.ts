@@ -30,7 +30,7 @@ export const createSql = `
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${createLock})),
   given AS MATERIALIZED (
     SELECT given.* FROM json_to_recordset(?::text::json)
-      AS given (n int, id text, state text, version int, live int, name text, tag_signature bigint,
+      AS given (n int, id text, state text, version int, live int, name text, tags text,
         creation_time text, task text, run text)),
   claims AS MATERIALIZED (
     SELECT claims.* FROM json_to_recordset(?::text::json)
@@ -45,8 +45,8 @@ WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${createLock})),
       SELECT claim.key FROM claim WHERE claim.time < (SELECT min(forget) FROM claims)
         AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.key = claim.key) ORDER BY claim.time LIMIT ${forgottenMax})),
   made AS (
-    INSERT INTO task (id, state, version, live, name, tag_signature)
-    SELECT id, state, version, live, name, tag_signature FROM locked CROSS JOIN given
+    INSERT INTO task (id, state, version, live, name, tags)
+    SELECT id, state, version, live, name, tags FROM locked CROSS JOIN given
     WHERE NOT EXISTS (SELECT 1 FROM claims WHERE claims.id = given.id)
       OR EXISTS (SELECT 1 FROM claimed WHERE claimed.id = given.id)
     ORDER BY n RETURNING position, id),

@@ -8,7 +8,7 @@ import { createLock, createSql, saveSql } from "./postgres-statements.ts";
 import { contentsOf } from "./rows.ts";
 import { searchKey, searchPrefix } from "./search-key.ts";
 import type { Claim } from "./store.ts";
-import { tagSignature } from "./tag-signature.ts";
+import { tagText } from "./tag-text.ts";
 
 interface Write {
   readonly record: TaskRecord;
@@ -156,7 +156,7 @@ const newRow = (
   version,
   live: Number(live),
   name: searchPrefix(task.name ?? ""),
-  tag_signature: tagSignature(tags),
+  tags: tagText(tags),
   creation_time: creationTime,
   task: JSON.stringify(withoutContent(task)),
   run: JSON.stringify(run),

@@ -71,4 +71,7 @@ const third = `
 /** Names alone (the position is part of every index), so that those of a rare prefix are found without a look at each block. */
 const fourth = "CREATE INDEX task_name ON task (name)";
 
-export const migrations: readonly string[] = [first, second, third, fourth];
+/** The tags as one text (see tag-text.ts). Where there is none, as of tasks of before, the rows of tags are looked at. */
+const fifth = "ALTER TABLE task ADD COLUMN tags TEXT";
+
+export const migrations: readonly string[] = [first, second, third, fourth, fifth];

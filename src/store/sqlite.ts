@@ -19,6 +19,7 @@ import {
 } from "./rows.ts";
 import { migrations } from "./sqlite-migrations.ts";
 import type { Claim, TaskStore } from "./store.ts";
+import { tagText } from "./tag-text.ts";
 
 /** Opens (and where needed makes or migrates) the file at `path`; ":memory:" is for tests. Throws if it is newer than this program. */
 export function openSqliteStore(path: string): TaskStore {
@@ -132,7 +133,7 @@ function createDialect(database: DatabaseSync): Dialect {
 
 function writer(database: DatabaseSync) {
   const insertTask = database.prepare(
-    "INSERT INTO task (id, state, version, live, name) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO task (id, state, version, live, name, tags) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const insertDocument = database.prepare(
     "INSERT INTO document (position, creation_time, task, run) VALUES (?, ?, ?, ?)",
@@ -160,11 +161,14 @@ function writer(database: DatabaseSync) {
   }
   return {
     insert({ id, state, version, live, task, creationTime, run }: TaskRecord, additions: Additions): void {
-      const { lastInsertRowid } = insertTask.run(id, state, version, Number(live), task.name ?? "");
+      const tags = Object.entries(task.tags ?? {}).map(([key, value]) => ({ key, value }));
+      const { lastInsertRowid } = insertTask.run(
+        ...[id, state, version, Number(live), task.name ?? "", tagText(tags)],
+      );
       const position = Number(lastInsertRowid);
       insertDocument.run(position, creationTime, JSON.stringify(withoutContent(task)), JSON.stringify(run));
       for (const { input, content } of contentsOf(task)) insertContent.run(position, input, content);
-      for (const [key, value] of Object.entries(task.tags ?? {})) insertTag.run(key, value, position);
+      for (const { key, value } of tags) insertTag.run(key, value, position);
       add(position, additions);
     },
     update({ id, version, state, live, run }: TaskRecord, additions: Additions): boolean {

@@ -1,6 +1,6 @@
 // Fills a store with many tasks by SQL, as the service would after long use.
 import { DatabaseSync } from "node:sqlite";
-import { tagSignature } from "../../src/store/tag-signature.ts";
+import { tagNeedle } from "../../src/store/tag-text.ts";
 import { newRun } from "../../src/tes/record.ts";
 import { runSql } from "../support/postgres.ts";
 
@@ -20,34 +20,21 @@ const columns = (count: number) => ({
   name: `CASE WHEN i % ${count / 10} = 3 THEN 'rare-' || i WHEN i <= ${count / 100} THEN 'old-' || i WHEN i % ${count / 100} = 6 THEN 'few-' || i ELSE 'wf-' || (i % 1000) || '-step-' || (i % 17) END`,
 });
 
-/** The signatures of the tags below, by the number of the task: those of projects and users, and of what few tasks have. */
-function signature(count: number): string {
-  const of = (key: string, value: string): string => `(${tagSignature([{ key, value }])})`;
-  const oneOf = (key: string, values: readonly string[]): string =>
-    `(ARRAY[${values.map((value) => of(key, value)).join()}]::bigint[])[i % ${values.length} + 1]`;
-  const numbered = (letter: string, length: number) =>
-    Array.from({ length }, (_, number) => `${letter}${number}`);
+/** The tags below as one text, as the service stores it. */
+const tagTexts = (count: number): string => {
+  const of = (key: string, number: string): string =>
+    `'${tagNeedle({ key, value: "" }).slice(1, -1)}' || ${number} || '&'`;
   return [
-    oneOf("project", numbered("p", 10)),
-    oneOf("user", numbered("u", 1000)),
-    `CASE WHEN i % 10000 = 4 THEN ${of("note", "n")} ELSE 0 END`,
-    `CASE i % ${count / 200} WHEN 1 THEN ${of("set", "a")} WHEN 3 THEN ${of("set", "b")} ELSE 0 END`,
-  ].join(" | ");
-}
+    `'&' || CASE WHEN i % 10000 = 4 THEN ${of("note", "'n'")} ELSE '' END`,
+    `CASE i % ${count / 200} WHEN 1 THEN ${of("set", "'a'")} WHEN 3 THEN ${of("set", "'b'")} ELSE '' END`,
+    of("project", "'p' || (i % 10)"),
+    of("user", "'u' || (i % 1000)"),
+  ].join(" || ");
+};
 
-/** What only one kind of store has: a column of tasks, and what it holds. */
-interface Extra {
-  readonly column: string;
-  readonly value: string;
-}
-
-const inserts = (
-  numbers: string,
-  count: number,
-  { column, value }: Extra = { column: "", value: "" },
-): string => `
-  INSERT INTO task (position, id, state, version, live, name${column})
-    SELECT i, 'task' || i, ${columns(count).state}, 5, 0, ${columns(count).name}${value} FROM ${numbers};
+const inserts = (numbers: string, count: number): string => `
+  INSERT INTO task (position, id, state, version, live, name, tags)
+    SELECT i, 'task' || i, ${columns(count).state}, 5, 0, ${columns(count).name}, ${tagTexts(count)} FROM ${numbers};
   INSERT INTO document (position, creation_time, task, run) SELECT i, '2026-01-02T03:04:05.678Z', '${task}', '${run}' FROM ${numbers};
   INSERT INTO tag (key, value, position)
     SELECT 'note', 'n', i FROM ${numbers} WHERE i % 10000 = 4
@@ -60,10 +47,9 @@ const inserts = (
 export async function fill(database: string, count: number): Promise<void> {
   if (!database.startsWith("postgres://")) return fillSqlite(database, count);
   // Only these rows may be lost by a crash of the machine; what is measured afterwards is as durable as ever.
-  const signatures = { column: ", tag_signature", value: `, ${signature(count)}` };
   await runSql(
     database,
-    `SET synchronous_commit = off; ${inserts(`generate_series(1, ${count}) AS i`, count, signatures)}
+    `SET synchronous_commit = off; ${inserts(`generate_series(1, ${count}) AS i`, count)}
      SELECT setval(pg_get_serial_sequence('task', 'position'), ${count}); ANALYZE`,
   );
   // Index-only scans look at nothing else once the rows are known to be visible to all; autovacuum would do it later. What is

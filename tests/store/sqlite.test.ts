@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { migrations } from "../../src/store/sqlite-migrations.ts";
+import type { TaskFilter } from "../../src/tes/filter.ts";
 import { newRecord, noAdditions } from "../../src/tes/record.ts";
 import { makeTask, now } from "../support/make.ts";
 import { testCreateOnce } from "./create-once.ts";
@@ -83,7 +84,9 @@ test.each(migrations.map((_, index) => index).slice(1))(
     // More by the name than are taken at once, so that it is looked for by either index.
     old.exec(`
       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-        INSERT INTO task (id, state, version, live, name) SELECT 'many' || i, 'COMPLETE', 1, 0, 'many' FROM n;
+        INSERT INTO task (id, state, version, live, name)
+        SELECT 'many' || i, 'COMPLETE', 1, 0, CASE i WHEN 7 THEN 'one' ELSE 'many' END FROM n;
+      INSERT INTO tag (key, value, position) SELECT 'k', 'v', position FROM task WHERE position % 2 = 1;
       INSERT INTO task (id, state, version, live, name) VALUES ('a', 'QUEUED', 1, 1, 'n')`);
     old
       .prepare("INSERT INTO document (position, creation_time, task, run) VALUES (3001, ?, ?, ?)")
@@ -91,13 +94,17 @@ test.each(migrations.map((_, index) => index).slice(1))(
     old.close();
     const store = openSqliteStore(place.file);
     expect(await store.get("a")).toEqual(newRecord(makeTask({ name: "n" }), "a", now));
-    const byName = (namePrefix: string) =>
-      store.listLines({ filter: { tags: [], namePrefix }, pageSize: 1, before: 3002 });
+    const byName = (namePrefix: string, tags: TaskFilter["tags"] = []) =>
+      store.listLines({ filter: { tags, namePrefix }, pageSize: 1, before: 3002 });
     expect(await byName("n")).toEqual({ items: [{ position: 3001, id: "a", state: "QUEUED" }] });
     expect(await byName("many")).toEqual({
       items: [{ position: 3000, id: "many3000", state: "COMPLETE" }],
       next: 3000,
     });
+    for (const tag of [{ key: "k" }, { key: "k", value: "v" }]) {
+      expect((await byName("many", [tag])).items.map(({ id }) => id)).toEqual(["many2999"]);
+      expect((await byName("one", [tag])).items.map(({ id }) => id)).toEqual(["many7"]);
+    }
     await store.close();
     expect(schemaOf(place.file)).toEqual(await newestSchema());
   },
