@@ -58,7 +58,7 @@ export async function listPage<Row extends LineRow>(
     const window = before === undefined ? { floor: 0 } : { before, floor: 0 };
     const query = windowQuery(
       columns,
-      { driver: only, others: [], flavor: dialect.flavor },
+      { driver: only, others: [], short: new Set(), flavor: dialect.flavor },
       window,
       pageSize + 1,
     );
@@ -90,12 +90,12 @@ async function joinedPage<Row extends LineRow>(
   for (let slice = 0; (before === undefined || before > 1) && rows.length <= pageSize; slice++) {
     if (slice === slicesMax) return { items: rows, next: before ?? 1 };
     if (slice > 0) await setImmediate();
-    const reach = await farthest(dialect, pace, before);
+    const { reach, short } = await farthest(dialect, pace, before);
     const { window } = reach;
     const driver = reach.isDense ? undefined : reach.driver;
     const others = wanted.filter((posting) => posting !== driver);
     const limit = pageSize + 1 - rows.length;
-    const query = windowQuery(columns, { driver, others, flavor: dialect.flavor }, window, limit);
+    const query = windowQuery(columns, { driver, others, short, flavor: dialect.flavor }, window, limit);
     const found = reach.entries === 0 ? [] : await dialect.run<Row>(query); // names were counted, and there are none
     rows.push(...found);
     before = window.floor;
@@ -159,8 +159,15 @@ interface Reach {
   readonly isDense?: boolean;
 }
 
-/** The list that gets farthest with each of its entries leads: of those of others, more are looked at for as much of the way. */
-async function farthest({ run, flavor }: Dialect, pace: Pace, before: number | undefined): Promise<Reach> {
+/**
+ * The list that gets farthest with each of its entries leads: of those of others, more are looked at for as much of the way.
+ * And which lists are known to have no more entries than were looked at.
+ */
+async function farthest(
+  { run, flavor }: Dialect,
+  pace: Pace,
+  before: number | undefined,
+): Promise<{ reach: Reach; short: ReadonlySet<Posting> }> {
   const { leaders, isFirst } = pace;
   const look: Look = {
     ...(before === undefined ? {} : { before }),
@@ -177,7 +184,10 @@ async function farthest({ run, flavor }: Dialect, pace: Pace, before: number | u
     return { driver: posting, entries: look.entries, window };
   });
   const step = ({ window, entries }: Reach) => (reached.before - window.floor) / entries;
-  return reaches.reduce((best, reach) => (step(reach) > step(best) ? reach : best));
+  return {
+    reach: reaches.reduce((best, reach) => (step(reach) > step(best) ? reach : best)),
+    short: new Set(leaders.filter((_, index) => row[`depth_${index}`] === null)),
+  };
 }
 
 /** As many blocks as hold so many names, or all that were looked at; those that hold none are not looked at again. */

@@ -168,8 +168,11 @@ export const nameCondition = (prefix: string, name = "task.name"): Query => ({
   values: [prefix, `${prefix}\u{10FFFF}`],
 });
 
-/** Whether the task of the row at hand has it. */
-function residual(posting: Posting, flavor: Flavor): Query {
+/**
+ * Whether the task of the row at hand has it. What few tasks have is looked up at `position`, which may be known before the task
+ * is read: then most tasks need not be.
+ */
+function residual(posting: Posting, flavor: Flavor, position?: string): Query {
   switch (posting.kind) {
     case "state":
       return { sql: "task.state = ?", values: [posting.state] };
@@ -180,18 +183,20 @@ function residual(posting: Posting, flavor: Flavor): Query {
       const keys = tagKeys("tag", posting);
       const match = [
         ...keys.map(([column]) => `${column} = ?`),
-        `${tagPosition("tag", posting, flavor)} = task.position`,
+        `${tagPosition("tag", posting, flavor)} = ${position ?? "task.position"}`,
       ];
       const found = `SELECT 1 FROM tag WHERE ${match.join(" AND ")}`;
+      const values = keys.map(([, value]) => value);
       // An EXISTS may become a join that begins with the tag, but in PostgreSQL not if it has an offset.
       const [isIn, isFound] =
         flavor === "postgres"
           ? ["strpos(task.tags, ?) > 0", `EXISTS (${found} OFFSET 0)`]
           : ["instr(task.tags, ?) > 0", `(${found}) IS NOT NULL`];
+      if (position !== undefined) return { sql: isFound, values };
       // A look at the text takes a tenth of the time that one into the index does, and there is text for most tasks.
       return {
         sql: `(${isIn} OR (task.tags IS NULL AND ${isFound}))`,
-        values: [tagNeedle(posting), ...keys.map(([, value]) => value)],
+        values: [tagNeedle(posting), ...values],
       };
     }
   }
@@ -202,10 +207,18 @@ export const joined = (conditions: readonly Query[]): Query => ({
   values: conditions.flatMap(({ values }) => values),
 });
 
+interface Join {
+  readonly driver: Posting | undefined;
+  readonly others: readonly Posting[];
+  /** Those that few tasks have. */
+  readonly short: ReadonlySet<Posting>;
+  readonly flavor: Flavor;
+}
+
 /** Rows of the window that match `driver`, in whose index they are found, and all of `others`; newest first. */
 export function windowQuery(
   columns: Columns,
-  { driver, others, flavor }: { driver: Posting | undefined; others: readonly Posting[]; flavor: Flavor },
+  { driver, others, short, flavor }: Join,
   window: Window,
   limit: number,
 ): Query {
@@ -217,7 +230,11 @@ export function windowQuery(
   const where = joined([
     ...within(from, window, flavor),
     ...joins.map(([, sql = ""]) => ({ sql, values: [] })),
-    ...others.map((posting) => residual(posting, flavor)),
+    ...others.map((posting) =>
+      driver?.kind === "tag" && short.has(posting)
+        ? residual(posting, flavor, tagPosition("driver", driver, flavor))
+        : residual(posting, flavor),
+    ),
   ]);
   // In SQLite, CROSS JOIN also means: in this order.
   const all = [from.from.sql, ...joins.map(([table]) => table)].join(" CROSS JOIN ");

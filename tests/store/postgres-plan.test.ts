@@ -88,7 +88,9 @@ async function testPlans(bin: string): Promise<void> {
   ] satisfies Row[])("a page by $title", async ({ driver, byBlock, others, plan }: Row) => {
     for (const columns of Object.keys(columnsOf) as Columns[]) {
       const window = byBlock === undefined ? floored : { ...floored, byBlock };
-      const lines = await planOf(windowQuery(columns, { driver, others, flavor }, window, 257));
+      const lines = await planOf(
+        windowQuery(columns, { driver, others, short: new Set(), flavor }, window, 257),
+      );
       expect({
         columns,
         plan: lines.filter((line) => !line.endsWith("document_pkey on document")),
@@ -107,7 +109,9 @@ async function testPlans(bin: string): Promise<void> {
     },
     { title: "name, rare", driver: name, window: floored, first: ["Sort", byName] },
   ])("a tag of the tasks found by $title is looked up in an index", async ({ driver, window, first }) => {
-    const lines = await planOf(windowQuery("line", { driver, others: [key, value], flavor }, window, 257));
+    const lines = await planOf(
+      windowQuery("line", { driver, others: [key, value], short: new Set(), flavor }, window, 257),
+    );
     expect(lines.slice(0, first.length)).toEqual([...first]);
     expect(lines.slice(-2).join()).toMatch(
       /^Index (Only )?Scan using tag_key on tag,Index (Only )?Scan using tag_pkey on tag tag_1$/,
@@ -115,9 +119,23 @@ async function testPlans(bin: string): Promise<void> {
     expect(lines.join()).not.toMatch(/Seq Scan|Bitmap|Hash|Merge/);
   });
 
+  test("a tag that few have is looked up before the task is read", async () => {
+    const join = { driver: key, others: [value], short: new Set([value]), flavor } as const;
+    expect(await planOf(windowQuery("line", join, floored, 257))).toEqual([
+      byKey,
+      "Index Only Scan using tag_pkey on tag",
+      byId,
+    ]);
+  });
+
   test("tasks of a state with a name that most have are read in their order, with no sort", async () => {
     const lines = await planOf(
-      windowQuery("line", { driver: undefined, others: [name, state], flavor }, floored, 257),
+      windowQuery(
+        "line",
+        { driver: undefined, others: [name, state], short: new Set(), flavor },
+        floored,
+        257,
+      ),
     );
     expect([[byPosition], [byState]]).toContainEqual(lines);
   });

@@ -118,12 +118,28 @@ test.each([
 ] satisfies Row[])("a page by $title", ({ driver, byBlock, others, plan }: Row) => {
   for (const columns of Object.keys(columnsOf) as Columns[]) {
     const window = byBlock === undefined ? floored : { ...floored, byBlock };
-    const { sql, values } = windowQuery(columns, { driver, others, flavor }, window, 257);
+    const { sql, values } = windowQuery(columns, { driver, others, short: new Set(), flavor }, window, 257);
     const found = planOf(sql, values).filter(
       (line) => !/^SEARCH document USING INTEGER PRIMARY KEY|^CORRELATED/.test(line),
     );
     expect({ columns, plan: found }).toEqual({ columns, plan });
   }
+});
+
+test("a tag that few have is looked up before the task is read, and one that many have in the task", () => {
+  const planWith = (short: readonly Posting[]) => {
+    const query = windowQuery(
+      "line",
+      { driver: value, others: [key], short: new Set(short), flavor },
+      floored,
+      9,
+    );
+    return planOf(query.sql, query.values).filter(
+      (line) => line.startsWith("SEARCH") && !line.includes("driver"),
+    );
+  };
+  expect(planWith([key])).toEqual([hasKey, byId]);
+  expect(planWith([])).toEqual([byId, hasKey]);
 });
 
 test.each([
