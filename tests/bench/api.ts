@@ -4,6 +4,7 @@ import { onPlace, type StoreKind, withService, withTasks } from "./api-place.ts"
 import { tokenKey } from "./api-server.ts";
 import { type Figure, figure } from "./figures.ts";
 import { connectHttp, get, type HttpClient, post } from "./http-client.ts";
+import { onOneProcessor } from "./one-processor.ts";
 
 const task = JSON.stringify({
   name: "bench",
@@ -79,7 +80,9 @@ export async function* benchApi({ stores, tasks }: ApiBench): AsyncGenerator<Fig
         if (count !== tasks.at(-1) || least === undefined) return;
         if (count > least) {
           const many = { port, count };
-          yield* withTasks(store, least, (few) => benchGrowth(bench, { port: few, count: least }, many));
+          yield* withTasks(store, least, (few) =>
+            onOneProcessor(() => benchGrowth(bench, { port: few, count: least }, many)),
+          );
         }
         yield* benchRequests(bench, port, shortly(count));
       });
@@ -117,7 +120,7 @@ interface Asked {
   readonly times: number[];
 }
 
-/** Each pass by new connections, and each turn begun by the other one: whose process runs beside whose is chance. */
+/** Each pass by new connections, and each turn begun by the other one. */
 async function askInTurn(one: Asked, other: Asked): Promise<void> {
   const both = [
     { ...one, client: await connectHttp(one.port) },
