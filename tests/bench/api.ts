@@ -57,7 +57,7 @@ const lists: readonly { readonly name: string; readonly query: string; readonly 
   { name: "always none, name of 99 and tag of 200", query: "name_prefix=few-&tag_key=set&tag_value=b" },
 ];
 
-const rounds = { single: 2000, list: 200, warm: 20, passes: 4 };
+const rounds = { single: 2000, list: 500, warm: 100, inTurn: 150, passes: 2 };
 const seconds = { load: 8 };
 
 export interface ApiBench {
@@ -126,7 +126,7 @@ async function askInTurn(one: Asked, other: Asked): Promise<void> {
     { ...one, client: await connectHttp(one.port) },
     { ...other, client: await connectHttp(other.port) },
   ];
-  for (let number = -rounds.warm; number < rounds.list; number++) {
+  for (let number = -rounds.warm; number < rounds.inTurn; number++) {
     for (const { client, request, times } of both.reverse()) {
       const time = await timed(client, request);
       if (number >= 0) times.push(time);
