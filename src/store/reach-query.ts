@@ -41,7 +41,7 @@ export interface ReachRow {
   readonly [depth: `depth_${number}`]: number | null;
 }
 
-/** What is looked at is bounded by \`look\`, whatever is stored. */
+/** What is looked at is bounded by `look`, whatever is stored. */
 export function reachQuery(leaders: readonly Posting[], look: Look, flavor: Flavor): Query {
   const name = leaders.find((posting) => posting.kind === "name");
   const tables = name === undefined ? undefined : nameTables(name.prefix, look, flavor);
