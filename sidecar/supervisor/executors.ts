@@ -5,7 +5,7 @@ import { taskFolder } from "../filer/mounts.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { stepFolderIn } from "../step/folder.ts";
-import { aborted, unlessAborted, within } from "../within.ts";
+import { aborted, sleep, unlessAborted, within } from "../within.ts";
 import { readOutput } from "./output.ts";
 import { openStep, type Step } from "./step.ts";
 import { type Ending, exitCodeOf, type Next, nextAction } from "./supervise.ts";
@@ -30,6 +30,8 @@ const OVER_MILLISECONDS_MAX = 10_000;
  * starts. No more, for some runtimes hang for minutes over dozens of containers of a pod that end at once (seen with 64).
  */
 const STAYING_MAX = 16;
+/** While more than these are there, one leaves after the other, with so long between. */
+const LEAVING_MILLISECONDS = 50;
 
 export interface ExecutorsContext {
   plan: TaskPlan;
@@ -41,15 +43,19 @@ export interface ExecutorsContext {
 export const openSteps = ({ plan, roots }: Pick<ExecutorsContext, "plan" | "roots">): Step[] =>
   plan.executors.map((_, index) => openStep(stepFolderIn(roots, index)));
 
-/** Lets the gates end: those that never had their turn with 0. */
-export const dismiss = (steps: readonly Step[]): void => {
-  for (const step of steps) step.tell("leave");
-};
+/** Lets the gates end: those that never had their turn with 0. Resolves when all are told; of sixteen or fewer, at once. */
+export async function dismiss(steps: readonly Step[]): Promise<void> {
+  const there = steps.filter((step) => !step.isClosed());
+  for (const [index, step] of there.entries()) {
+    step.tell("leave");
+    if (there.length - index > STAYING_MAX) await sleep(LEAVING_MILLISECONDS);
+  }
+}
 
 /**
- * Runs the executors until all are over or one failed, reports each, and lets the gates go. Waits without a bound
- * for a gate that is not there yet: only the service sees why, an image that cannot be pulled for instance.
- * Throws the signal's reason when aborted, an Error if a gate dies before its turn.
+ * Runs the executors until all are over or one failed, and reports each. Waits without a bound for a gate that is not there yet:
+ * only the service sees why, an image that cannot be pulled for instance. Throws the signal's reason when aborted, an Error if a
+ * gate dies before its turn.
  */
 export async function runExecutors(
   context: ExecutorsContext,
@@ -59,16 +65,13 @@ export async function runExecutors(
   const stopped = aborted(context.signal);
   for (;;) {
     const next = nextAction(context.plan.executors, codes);
-    if (next.action === "finish") {
-      dismiss(steps);
-      return next.outcome;
-    }
+    if (next.action === "finish") return next.outcome;
     const event = await runExecutor({ ...context, stopped }, steps, next.executor);
     context.report(event);
     // What ended together with us has not failed: the cause is for the service to find.
     context.signal.throwIfAborted();
     codes.push(event.exitCode);
-    dismiss(steps.slice(0, Math.max(0, codes.length - STAYING_MAX)));
+    await dismiss(steps.slice(0, Math.max(0, codes.length - STAYING_MAX)));
     const hint = event.exitCode === 0 ? undefined : workdirHint(context, steps, event.executor);
     if (hint !== undefined) context.report({ type: "note", message: hint });
   }

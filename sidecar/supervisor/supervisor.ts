@@ -35,7 +35,7 @@ export interface Supervised {
 export async function superviseTask(context: SupervisorContext): Promise<Supervised> {
   const steps: Step[] = [];
   const ending = await supervise(context, steps);
-  dismiss(steps);
+  await dismiss(steps);
   const gatesGone = Promise.allSettled(steps.map(({ closed }) => closed));
   if (context.plan.workFolder !== "") {
     await within(CLOSE_MILLISECONDS_MAX, gatesGone);
@@ -56,7 +56,8 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
       context.report({ type: "staged", ...staged });
     }
     const outcome = await runExecutors(context, steps);
-    return await upload(context, outcome);
+    const [ending] = await Promise.all([upload(context, outcome), dismiss(steps)]);
+    return ending;
   } catch (error) {
     if (context.signal.aborted) return { outcome: "interrupted", message: reasonOf(context.signal.reason) };
     return { outcome: "system-error", message: reasonOf(error) };

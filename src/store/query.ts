@@ -163,10 +163,12 @@ export const newestFirst = ({ keys, position }: Source, flavor: Flavor): string 
     .join(", ");
 
 /** A literal prefix as a range of the index, so that `%` and `_` mean nothing; U+10FFFF is the last character there is. */
-export const nameCondition = (prefix: string, name = "task.name"): Query => ({
-  sql: `${name} >= ? AND ${name} < ?`,
+export const nameCondition = (prefix: string): Query => ({
+  sql: "task.name >= ? AND task.name < ?",
   values: [prefix, `${prefix}\u{10FFFF}`],
 });
+
+const isTrue = ({ sql, values }: Query): Query => ({ sql: `(${sql}) IS TRUE`, values });
 
 /**
  * Whether the task of the row at hand has it. What few tasks have is looked up at `position`, which may be known before the task
@@ -177,8 +179,8 @@ function residual(posting: Posting, flavor: Flavor, position?: string): Query {
     case "state":
       return { sql: "task.state = ?", values: [posting.state] };
     case "name":
-      // As an expression it leads PostgreSQL to no index: it would read all that have the name again for each row.
-      return nameCondition(posting.prefix, flavor === "postgres" ? "(task.name || '')" : "task.name");
+      // As what may be true it leads PostgreSQL to no index: it would read all that have the name again for each row.
+      return flavor === "postgres" ? isTrue(nameCondition(posting.prefix)) : nameCondition(posting.prefix);
     case "tag": {
       const keys = tagKeys("tag", posting);
       const match = [

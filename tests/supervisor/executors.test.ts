@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { stepFolderIn } from "../../sidecar/step/folder.ts";
-import { openSteps, runExecutors } from "../../sidecar/supervisor/executors.ts";
+import { dismiss, openSteps, runExecutors } from "../../sidecar/supervisor/executors.ts";
 import type { Step } from "../../sidecar/supervisor/step.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
 
@@ -145,4 +145,32 @@ test("an abort before the first hello runs nothing", async () => {
   writeSync(open(0, "report"), "hello\n");
   await moment();
   expect(events).toEqual([]);
+});
+
+test.each([
+  { count: 16, atOnce: 16, seconds: 0 },
+  { count: 20, atOnce: 1, seconds: 0.2 },
+  { count: 64, atOnce: 1, seconds: 2.4 },
+])(
+  "of $count gates $atOnce leave at once, the last sixteen together after $seconds s",
+  async (row) => {
+    const told: number[] = [];
+    const gate = { isClosed: () => false, tell: () => void told.push(performance.now()) };
+    const before = performance.now();
+    const dismissed = dismiss(Array.from({ length: row.count }, () => gate as unknown as Step));
+    expect(told).toHaveLength(row.atOnce);
+    await dismissed;
+    expect(told).toHaveLength(row.count);
+    const last = told.slice(-16).map((time) => time - before);
+    expect(Math.min(...last)).toBeGreaterThanOrEqual(row.seconds * 950);
+    expect(Math.max(...last) - Math.min(...last)).toBeLessThan(40);
+  },
+  10_000,
+);
+
+test("gates that are gone are not waited for", async () => {
+  const gone = { isClosed: () => true, tell: () => expect.unreachable() };
+  const before = performance.now();
+  await dismiss(Array.from({ length: 64 }, () => gone as unknown as Step));
+  expect(performance.now() - before).toBeLessThan(1000);
 });
