@@ -45,10 +45,12 @@ export const openSteps = ({ plan, roots }: Pick<ExecutorsContext, "plan" | "root
 
 /** Lets the gates end: those that never had their turn with 0. Resolves when all are told; of sixteen or fewer, at once. */
 export async function dismiss(steps: readonly Step[]): Promise<void> {
-  const there = steps.filter((step) => !step.isClosed());
-  for (const [index, step] of there.entries()) {
+  const isThere = (step: Step): boolean => !step.isClosed();
+  for (const [index, step] of steps.entries()) {
+    if (!isThere(step)) continue;
     step.tell("leave");
-    if (there.length - index > STAYING_MAX) await sleep(LEAVING_MILLISECONDS);
+    const others = steps.slice(index + 1).filter(isThere);
+    if (others.length >= STAYING_MAX) await sleep(LEAVING_MILLISECONDS);
   }
 }
 

@@ -168,6 +168,19 @@ test.each([
   10_000,
 );
 
+test("gates that go meanwhile, as when the whole pod is stopped, are waited for no longer", async () => {
+  let gone = false;
+  const told: number[] = [];
+  const gate = { isClosed: () => gone, tell: () => void told.push(performance.now()) };
+  const before = performance.now();
+  setTimeout(() => {
+    gone = true;
+  }, 120);
+  await dismiss(Array.from({ length: 64 }, () => gate as unknown as Step));
+  expect(told.length).toBeLessThan(8);
+  expect(performance.now() - before).toBeLessThan(1000);
+});
+
 test("gates that are gone are not waited for", async () => {
   const gone = { isClosed: () => true, tell: () => expect.unreachable() };
   const before = performance.now();
