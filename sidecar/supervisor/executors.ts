@@ -1,6 +1,7 @@
 // Executors: runs a plan's executors one after the other through their gates.
 import type { TaskPlan } from "../contract/plan.ts";
 import type { ReportEvent } from "../contract/report.ts";
+import { stopDelaySeconds } from "../contract/stop-delay.ts";
 import { taskFolder } from "../filer/mounts.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
@@ -86,10 +87,11 @@ function workdirHint({ plan }: ExecutorsContext, steps: readonly Step[], index: 
   return `Executor ${index} failed, and its user cannot write to its workdir "${workdir}"; named in "volumes", every user can`;
 }
 
-/** How the command ended. Throws the signal's reason if we are told to stop and it goes on. */
-async function endingOf({ ended }: Step, signal: AbortSignal): Promise<Ending> {
+/** How the command ended. Throws the signal's reason if we are told to stop, and it goes on when it was told so too. */
+async function endingOf({ ended }: Step, executor: number, signal: AbortSignal): Promise<Ending> {
   return await unlessAborted(signal, ended).catch(async (reason: unknown) => {
-    const ending = await within(LAST_WORD_MILLISECONDS_MAX, ended);
+    const told = stopDelaySeconds(executor) * 1000;
+    const ending = await within(told + LAST_WORD_MILLISECONDS_MAX, ended);
     if (ending === undefined) throw reason;
     return ending;
   });
@@ -118,7 +120,7 @@ async function runExecutor(
   const startTime = new Date().toISOString();
   step.tell("run");
   report({ type: "executor-started", executor: index });
-  const ending = await endingOf(step, signal);
+  const ending = await endingOf(step, index, signal);
   const endTime = new Date().toISOString();
   if (step.isStopped()) await within(STOP_MILLISECONDS_MAX, stopped);
   await within(signal.aborted ? LAST_OUTPUT_MILLISECONDS_MAX : DRAIN_MILLISECONDS_MAX, output.drained);

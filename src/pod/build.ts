@@ -16,6 +16,7 @@ import { placement } from "./placement.ts";
 import { buildPlan, encodeWithinBounds } from "./plan.ts";
 import { diskSize, executorResources, sidecarResources } from "./resources.ts";
 import { type PodSettings, reportKeyName } from "./settings.ts";
+import { stopHook } from "./stops.ts";
 import { capabilities, inPlaceMounts, storageEnv, storageMounts, storageVolumes } from "./storage.ts";
 
 export interface Built {
@@ -198,6 +199,7 @@ function executorContainer(
     ...(executor?.workdir === undefined ? {} : { workingDir: executor.workdir }),
     resources: executorResources(index, task.resources, settings),
     securityContext: { allowPrivilegeEscalation: false },
+    ...stopHook(index),
     volumeMounts: [
       { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
       { name: names.volumes.steps, mountPath: paths.STEP, subPath: String(index), readOnly: true },

@@ -1,8 +1,10 @@
 // Creating a task's pod, and what becomes of the task if that fails.
+import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, ClusterError } from "../cluster/cluster.ts";
 import { type Built, buildPod, ownedBy } from "../pod/build.ts";
 import { buildCleanUpPod } from "../pod/clean-up.ts";
 import type { PodSettings } from "../pod/settings.ts";
+import { hasStopHooks, withoutStopHooks } from "../pod/stops.ts";
 import type { TaskStore } from "../store/store.ts";
 import { TesError } from "../tes/errors.ts";
 import { noAdditions, systemLog, type TaskRecord, withState } from "../tes/record.ts";
@@ -35,7 +37,7 @@ export async function createPod(
   if (full === undefined) return "rest";
   try {
     const { pod, planSecret } = build(full.record, settings);
-    const created = await cluster.createPod(pod, signal);
+    const created = await createKnown(cluster, pod, signal);
     if (planSecret !== undefined) await cluster.createSecret(ownedBy(planSecret, created), signal);
     pods.put(created);
     const run = { ...record.run, created: true, podUid: created.metadata?.uid ?? "" };
@@ -45,6 +47,18 @@ export async function createPod(
     if (error instanceof TesError) return impossible(record, error, dependencies);
     if (!(error instanceof ClusterError)) throw error;
     return refused(record, error, dependencies);
+  }
+}
+
+/** Before 1.30 Kubernetes knows no hook that waits (KEP-3960): it is left with hooks that do nothing, and refuses these. */
+async function createKnown(cluster: Cluster, pod: V1Pod, signal: AbortSignal): Promise<V1Pod> {
+  try {
+    return await cluster.createPod(pod, signal);
+  } catch (error) {
+    const isOfHooks =
+      error instanceof ClusterError && error.kind === "refused" && /preStop/.test(error.message);
+    if (!isOfHooks || !hasStopHooks(pod)) throw error;
+    return await cluster.createPod(withoutStopHooks(pod), signal);
   }
 }
 

@@ -7,6 +7,7 @@ import { decodePlan } from "../../sidecar/contract/plan.ts";
 import { buildPod, ownedBy } from "../../src/pod/build.ts";
 import { planAnnotation } from "../../src/pod/names.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
+import { withoutStopHooks } from "../../src/pod/stops.ts";
 import { parseTask } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
 
@@ -27,6 +28,19 @@ describe("cases", () => {
   test.each(readdirSync(folder))("%s", (name) => {
     expect(build(name)).toEqual(readJson(name, "pod.json"));
   });
+});
+
+test("executors after the sixteenth are told to stop in groups of sixteen, a second apart", () => {
+  const executors = Array.from({ length: 64 }, () => ({ image: "i", command: ["true"] }));
+  const { pod } = buildPod(makeRecord({ task: makeTask({ executors }) }), makeSettings());
+  const seconds = pod.spec?.containers.map(({ lifecycle }) => lifecycle?.preStop?.sleep?.seconds ?? 0);
+  const sixteen = (value: number) => Array<number>(16).fill(value);
+  expect(seconds).toEqual([0, ...[0, 1, 2, 3].flatMap(sixteen)]);
+  expect(
+    withoutStopHooks(pod)
+      .spec?.containers.filter((one) => "lifecycle" in one)
+      .map(({ name }) => name),
+  ).toEqual(["supervisor"]);
 });
 
 describe("a plan that is too large for the pod object", () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { type Cluster, ClusterError } from "../../src/cluster/cluster.ts";
 import { labels, podName } from "../../src/pod/names.ts";
+import { hasStopHooks } from "../../src/pod/stops.ts";
 import { newRecord, noAdditions, type TaskRecord } from "../../src/tes/record.ts";
 import { executorEnded, makeReport, makeTask } from "../support/make.ts";
 import { createStandIn, journal, onNode, type StandIn, successfulLife } from "./cluster-stand-in.ts";
@@ -234,6 +235,30 @@ describe("the API server does not take the pod", () => {
     expect(cluster.made).toEqual(new Map([["tes-abc-1", 1]]));
     expect(leftovers(cluster)).toEqual([]);
   });
+
+  test.each([
+    { executors: 20, made: 1, state: "COMPLETE" },
+    { executors: 2, made: 0, state: "SYSTEM_ERROR" },
+  ])(
+    "a Kubernetes of before 1.30 gets no hooks, if it was these: $executors executors, $state",
+    async ({ executors, made, state }) => {
+      await using store = openWatchedStore();
+      const task = makeTask({ executors: Array(executors).fill({ image: "i", command: ["true"] }) });
+      await store.create(newRecord(task, "abc", new Date()), noAdditions);
+      const cluster = createStandIn({ live: successfulLife(alone) });
+      const words = "spec.containers[17].lifecycle.preStop: Required value: must specify a handler type";
+      const refusing: Cluster = {
+        ...cluster,
+        createPod: (pod, signal) =>
+          made === 0 || hasStopHooks(pod)
+            ? Promise.reject(new ClusterError("refused", words))
+            : cluster.createPod(pod, signal),
+      };
+      await using _service = startService(store, refusing);
+      expect(await store.until("abc", isCleared)).toMatchObject({ state });
+      expect(cluster.made.size).toBe(made);
+    },
+  );
 
   test.each([
     { kind: "quota", words: (used: number) => `exceeded quota: q, used: pods=${used}` },

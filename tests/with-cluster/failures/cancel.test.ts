@@ -93,4 +93,25 @@ describe.skipIf(cluster === undefined)("cancel", () => {
     },
     testMilliseconds,
   );
+
+  // Told to stop all at once, dozens of containers hang some runtimes for two minutes.
+  test.concurrent(
+    "of a task whose 48 executors are all there: CANCELED long before a runtime would hang",
+    async () => {
+      const executors = [shell("exec sleep 600"), ...Array.from({ length: 47 }, () => shell("true"))];
+      const id = await deployed.tes.create({ executors });
+      const areAllThere = async () => {
+        const path = "jsonpath={.items[*].status.containerStatuses[*].started}";
+        const started = await deployed.kubectl(["get", "pods", "-l", `tespod/task=${id}`, "-o", path]);
+        return started.split(" ").filter((word) => word.trim() === "true").length === 49;
+      };
+      while (!(await areAllThere())) await Bun.sleep(1000);
+      const before = Date.now();
+      await deployed.tes.cancel(id);
+      expect((await ended(deployed, id)).state).toBe("CANCELED");
+      expect(Date.now() - before).toBeLessThan(60_000);
+      await nothingIsLeftOf(deployed, id);
+    },
+    testMilliseconds,
+  );
 });
