@@ -35,7 +35,6 @@ export interface Supervised {
 export async function superviseTask(context: SupervisorContext): Promise<Supervised> {
   const steps: Step[] = [];
   const ending = await supervise(context, steps);
-  await dismiss(steps);
   const gatesGone = Promise.allSettled(steps.map(({ closed }) => closed));
   if (context.plan.workFolder !== "") {
     await within(CLOSE_MILLISECONDS_MAX, gatesGone);
@@ -44,8 +43,9 @@ export async function superviseTask(context: SupervisorContext): Promise<Supervi
   return { ending, gatesGone };
 }
 
-/** Fills `steps`, which outlive it. */
+/** Fills `steps`, which outlive it, and lets their gates go, while outputs are uploaded. */
 async function supervise(context: SupervisorContext, steps: Step[]): Promise<Ending> {
+  let leaving: Promise<void> | undefined;
   try {
     // Before anything else: the kubelet starts no executor container until this is done.
     if (context.plan.staging === "supervisor") layOut(context.plan, context.roots);
@@ -56,11 +56,13 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
       context.report({ type: "staged", ...staged });
     }
     const outcome = await runExecutors(context, steps);
-    const [ending] = await Promise.all([upload(context, outcome), dismiss(steps)]);
-    return ending;
+    leaving = dismiss(steps);
+    return await upload(context, outcome);
   } catch (error) {
     if (context.signal.aborted) return { outcome: "interrupted", message: reasonOf(context.signal.reason) };
     return { outcome: "system-error", message: reasonOf(error) };
+  } finally {
+    await (leaving ?? dismiss(steps));
   }
 }
 

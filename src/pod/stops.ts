@@ -2,7 +2,7 @@
 import type { V1Container, V1Pod } from "@kubernetes/client-node";
 import { stopDelaySeconds } from "../../sidecar/contract/stop-delay.ts";
 
-/** The kubelet itself waits so long before it tells the executor's container to stop (KEP-3960), and no longer than that lives. */
+/** The kubelet itself waits so long before it tells the executor's container to stop (KEP-3960); the pod's grace pays for it. */
 export function stopHook(executor: number): Pick<V1Container, "lifecycle"> {
   const seconds = stopDelaySeconds(executor);
   return seconds === 0 ? {} : { lifecycle: { preStop: { sleep: { seconds } } } };

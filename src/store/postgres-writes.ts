@@ -5,7 +5,7 @@ import { withoutContent } from "../tes/view.ts";
 import { createBatches } from "./batches.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
 import { createLock, createSql, saveSql } from "./postgres-statements.ts";
-import { contentsOf } from "./rows.ts";
+import { contentsOf, tagsOf } from "./rows.ts";
 import { searchKey, searchPrefix } from "./search-key.ts";
 import type { Claim } from "./store.ts";
 import { tagText } from "./tag-text.ts";
@@ -42,7 +42,7 @@ export function createPostgresWrites(pool: PostgresPool): PostgresWrites {
   });
   return {
     async create(record, additions, claim) {
-      const tags = Object.entries(record.task.tags ?? {}).map(([key, value]) => ({
+      const tags = tagsOf(record.task).map(({ key, value }) => ({
         key: searchKey(key),
         value: searchKey(value),
       }));

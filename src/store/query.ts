@@ -94,7 +94,7 @@ export function source(posting: Posting | undefined, flavor: Flavor, window?: Wi
   }
 }
 
-const plain = (sql: string): Query => ({ sql, values: [] });
+export const plain = (sql: string): Query => ({ sql, values: [] });
 
 export const tasksBy = (index: string, flavor: Flavor): Query =>
   plain(flavor === "sqlite" ? `task INDEXED BY ${index}` : "task");

@@ -9,6 +9,7 @@ import {
   namesByBlock,
   newestFirst,
   type Posting,
+  plain,
   type Query,
   source,
   tasksBy,
@@ -58,7 +59,7 @@ export function reachQuery(leaders: readonly Posting[], look: Look, flavor: Flav
   };
 }
 
-const newestTask: Query = { sql: "SELECT max(position) FROM task", values: [] };
+const newestTask = plain("SELECT max(position) FROM task");
 
 const column = ({ sql, values }: Query, name: string): Query => ({ sql: `(${sql}) AS ${name}`, values });
 
@@ -79,7 +80,7 @@ function nameTables(prefix: string, { before, names, blocks, rareMax }: Look, fl
   const condition = nameCondition(prefix);
   const newest =
     before === undefined
-      ? { sql: `(SELECT max(position) >> ${blockBits} FROM task)`, values: [] }
+      ? plain(`(SELECT max(position) >> ${blockBits} FROM task)`)
       : blockAt(before - 1, flavor);
   const named =
     rareMax === undefined ? undefined : namedTable(condition, rareMax + 1, tasksBy("task_name", flavor).sql);
@@ -87,7 +88,6 @@ function nameTables(prefix: string, { before, names, blocks, rareMax }: Look, fl
   const block = blocksFrom(newest, blocks, flavor, ifMany);
   const byBlock = namesByBlock(condition, flavor);
   const where = joined(byBlock.condition === undefined ? [] : [byBlock.condition]);
-  const plain = (sql: string): Query => ({ sql, values: [] });
   return {
     with: {
       sql: `WITH RECURSIVE ${named === undefined ? "" : `${named.sql}, `}${block.sql} `,

@@ -50,6 +50,10 @@ export function mapPage<Row, T>({ items, next }: Page<Row>, map: (row: Row) => T
 export const contentsOf = ({ inputs = [] }: Task): readonly ContentRow[] =>
   inputs.flatMap(({ content }, input) => (content === undefined ? [] : [{ input, content }]));
 
+/** The tags of a task, a row for each. */
+export const tagsOf = ({ tags = {} }: Task): { key: string; value: string }[] =>
+  Object.entries(tags).map(([key, value]) => ({ key, value }));
+
 export function withContents(record: TaskRecord, contents: readonly ContentRow[]): TaskRecord {
   const { task } = record;
   if (contents.length === 0 || task.inputs === undefined) return record;

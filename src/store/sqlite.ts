@@ -13,6 +13,7 @@ import {
   type LineRow,
   mapPage,
   type RecordRow,
+  tagsOf,
   toLine,
   toRecord,
   withContents,
@@ -161,7 +162,7 @@ function writer(database: DatabaseSync) {
   }
   return {
     insert({ id, state, version, live, task, creationTime, run }: TaskRecord, additions: Additions): void {
-      const tags = Object.entries(task.tags ?? {}).map(([key, value]) => ({ key, value }));
+      const tags = tagsOf(task);
       const { lastInsertRowid } = insertTask.run(
         ...[id, state, version, Number(live), task.name ?? "", tagText(tags)],
       );

@@ -10,7 +10,7 @@ interface Tag {
 
 /** The tags as lists look for them; null if they are too long. Stored: a tag is written the same way for ever. */
 export function tagText(tags: readonly Tag[]): string | null {
-  const text = `&${tags.map(({ key, value }) => `${encode(key)}=${encode(value)}&`).join("")}`;
+  const text = `&${tags.map((tag) => tagNeedle(tag).slice(1)).join("")}`;
   return text.length > textMax ? null : text;
 }
 
