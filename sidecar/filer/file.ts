@@ -24,7 +24,10 @@ export async function fileStorage(files: FilesSettings, signal: AbortSignal): Pr
     },
     download: (url, receiver) => at(url, (path) => receiveFile(path, receiver, context)),
     sizeOf: (url) => at(url, async (path) => (await lstat((await context.paths.follow(path)).local)).size),
-    upload: (file, sizeBytes, url) => at(url, (path) => storeFile({ file, sizeBytes, path }, context)),
+    async upload(file, sizeBytes, url) {
+      await at(url, (path) => storeFile({ file, sizeBytes, path }, context));
+      return undefined;
+    },
     makeFolder: (url) => at(url, (path) => keepFolder(path, context)),
   };
 }

@@ -1,12 +1,13 @@
 // Filer: stages a task's inputs and uploads its outputs.
-import type { PlanInput, TaskPlan } from "../contract/plan.ts";
+import type { TaskPlan } from "../contract/plan.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
-import type { UrlInput } from "./inputs.ts";
+import { stageContent } from "./content.ts";
+import { type StagedInput, wavesOf } from "./meeting.ts";
 import { mustPlace, taskFolder } from "./mounts.ts";
-import { writeContent } from "./staged-file.ts";
 import type { StorageSettings } from "./storage.ts";
 import { contentOf } from "./transfer.ts";
+import { openUnfinished } from "./unfinished.ts";
 
 export interface FilerContext {
   plan: TaskPlan;
@@ -29,13 +30,12 @@ export interface Staged {
 }
 
 /**
- * Brings all inputs into the work volume, but for those that are mounted in place; later ones replace earlier ones of the same
- * path. Wants umask 0. Throws the first failure, naming URL and path.
+ * Brings all inputs into the work volume, but for those that are mounted in place, as if one came after the other: a later one
+ * replaces what an earlier one brought. Wants umask 0. Throws the first failure, naming URL and path.
  */
 export async function stageInputs(context: FilerContext): Promise<Staged> {
   const start = performance.now();
-  const { plan, roots } = context;
-  const folder = taskFolder(roots.work, plan);
+  const { plan } = context;
   const staged: Omit<Staged, "milliseconds"> = { files: 0, bytes: 0 };
   const inPlace = new Set(plan.inPlace?.map(({ input }) => input));
   const folders: string[] = [];
@@ -45,27 +45,40 @@ export async function stageInputs(context: FilerContext): Promise<Staged> {
     folders.push(...found);
     staged.inPlace = mounted;
   }
-  const copied = plan.inputs.filter((_, index) => !inPlace.has(index));
-  for (const input of copied) {
-    const content = contentOf(input);
-    if (content === undefined) continue;
-    staged.bytes += writeContent(mustPlace(input.path, plan.mounts, folder), content);
-    staged.files += 1;
-  }
-  const rest = copied.filter(isFromUrl);
-  if (rest.length > 0) {
-    // Loaded only now: a task without downloads starts some milliseconds earlier.
-    const { downloadInputs } = await import("./inputs.ts");
-    const downloaded = await downloadInputs(rest, context);
-    staged.files += downloaded.files;
-    staged.bytes += downloaded.bytes;
-    folders.push(...downloaded.folders);
-  }
+  const copied = plan.inputs.flatMap((input, index) => (inPlace.has(index) ? [] : [{ ...input, index }]));
+  const downloaded = await stageCopies(wavesOf(copied), context);
+  staged.files += downloaded.files;
+  staged.bytes += downloaded.bytes;
+  folders.push(...downloaded.folders);
   if (folders.length > 0) staged.folders = folders;
   return { ...staged, milliseconds: Math.round(performance.now() - start) };
 }
 
-const isFromUrl = (input: PlanInput): input is UrlInput => contentOf(input) === undefined;
+type Copied = Pick<Staged, "files" | "bytes"> & { folders: string[] };
+
+async function stageCopies(
+  waves: readonly (readonly StagedInput[])[],
+  context: FilerContext,
+): Promise<Copied> {
+  const { plan, roots } = context;
+  const folder = taskFolder(roots.work, plan);
+  const done: Copied = { files: 0, bytes: 0, folders: [] };
+  if (waves.length === 0) return done;
+  using unfinished = openUnfinished(folder);
+  const place = (path: string) => mustPlace(path, plan.mounts, folder);
+  const ownText = (input: StagedInput): boolean => contentOf(input) !== undefined;
+  // Those that come after no download. Most tasks have no other.
+  const first = waves.findIndex((wave) => !wave.every(ownText));
+  const written = (first === -1 ? waves : waves.slice(0, first + 1)).flat().filter(ownText);
+  for (const input of written) stageContent(input, { place, inputs: plan.inputs, unfinished, done });
+  if (first === -1) return done;
+  const [wave = [], ...later] = waves.slice(first);
+  // Loaded only now: a task without downloads starts some milliseconds earlier.
+  const { downloadInputs } = await import("./inputs.ts");
+  const rest = [wave.filter((input) => !ownText(input)), ...later];
+  const { files, bytes, folders } = await downloadInputs(rest, unfinished, context);
+  return { files: done.files + files, bytes: done.bytes + bytes, folders };
+}
 
 /** As outputs.ts, which is loaded only when there is something to upload. */
 export async function uploadOutputs(context: FilerContext): Promise<void> {

@@ -36,6 +36,7 @@ export function ftpStorage(settings: StorageSettings, signal: AbortSignal): Stor
       const target = parseFtpUrl(url);
       const use = { target, onMissing: "permanent", graceMilliseconds: GRACE_MILLISECONDS } as const;
       await pool.use(use, (connection) => sendFtp({ file, sizeBytes, target }, connection, uploads));
+      return undefined;
     },
     async makeFolder(url) {
       const target = parseFtpUrl(url);

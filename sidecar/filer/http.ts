@@ -1,9 +1,9 @@
 // HTTP storage: GET of an input, PUT of an output, one file each.
-import { fileBody } from "./body.ts";
+import { fileBody, mustHold } from "./body.ts";
 import { checksumOf } from "./checksum.ts";
 import { sendHttp, sizeIn } from "./http-request.ts";
 import { pageInstead } from "./page-instead.ts";
-import { defaultPatience, whilePatient } from "./patience.ts";
+import { defaultPatience, type Patience, whilePatient } from "./patience.ts";
 import { receive } from "./receive.ts";
 import {
   kindOfStatus,
@@ -13,6 +13,15 @@ import {
   StorageError,
   type StorageSettings,
 } from "./storage.ts";
+import { publicUrl } from "./url.ts";
+
+/** A remark is not worth more. */
+const LOOK_MILLISECONDS_MAX = 5000;
+
+const lookPatience = ({ stallMilliseconds, ...rest }: Patience): Patience => ({
+  ...rest,
+  stallMilliseconds: Math.min(stallMilliseconds, LOOK_MILLISECONDS_MAX),
+});
 
 export function httpStorage(settings: StorageSettings, signal: AbortSignal): Storage {
   const patience = settings.patience ?? defaultPatience;
@@ -35,16 +44,37 @@ export function httpStorage(settings: StorageSettings, signal: AbortSignal): Sto
       await whilePatient({ signal, patience, bytes: sizeBytes }, async (limit) => {
         const response = await sendHttp({ method: "PUT", url, headers, body, signal: limit }, settings);
         if (!response.ok) throw await httpFailure(response);
-        await response.arrayBuffer();
-        const stored = await sendHttp({ method: "HEAD", url, headers: {}, signal: limit }, settings);
-        const length = stored.headers.get("content-length");
-        // Whoever may write need not be allowed to read: only a wrong size says something.
-        if (stored.status === 200 && length !== null && Number(length) !== sizeBytes) {
-          throw new StorageError("transient", `${length} of ${sizeBytes} bytes were stored`);
-        }
+        // It is stored, whatever else the answer says.
+        await response.body?.cancel().catch(() => undefined);
       });
+      mustHold(file, sizeBytes);
+      return await remarkOn(url, sizeBytes);
     },
   };
+
+  /**
+   * Servers may compress, may answer HEAD from a cache or not at all, and may store what is sent later on: what HEAD says is no
+   * reason to doubt a success.
+   */
+  async function remarkOn(url: string, sizeBytes: number): Promise<string | undefined> {
+    // What is signed is signed for PUT.
+    if (url.includes("?")) return undefined;
+    try {
+      const ask = async (limit: AbortSignal) =>
+        await sendHttp({ method: "HEAD", url, headers: {}, signal: limit }, settings);
+      const { status, headers } = await whilePatient(
+        { signal, patience: lookPatience(patience), bytes: 0 },
+        ask,
+      );
+      const size = sizeIn(headers);
+      // 0 is what a server says that makes no body for HEAD.
+      if (status !== 200 || !size || size === sizeBytes) return undefined;
+      return `the server took ${sizeBytes} bytes as "${publicUrl(url)}", and says now that it has ${size}`;
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
 
   /** Over TLS a changed byte is seen by the connection. Otherwise the server may see it; S3 behind a signed URL does. */
   async function contentChecksum(file: string, end: number, url: string): Promise<Record<string, string>> {

@@ -61,7 +61,7 @@ async function lookAtAll(look: Look, context: FilerContext): Promise<InPlace> {
   const seen: Seen[] = [];
   const misplaced: Misplaced[] = [];
   for (const planned of plan.inPlace ?? []) {
-    const input = urlInput(plan.inputs[planned.input]);
+    const input = urlInput(plan.inputs[planned.input], planned.input);
     const found = await retry(() => lookAt(planned, input, look), { ...storage.retry, signal: look.signal })
       // Unfit comes as the cause of what is not to be tried again.
       .catch((error: StorageError) => error);
@@ -105,9 +105,9 @@ function replan(misplaced: readonly Misplaced[], { report }: FilerContext): Repl
   return new Replan(`Not mounted in place as named: ${reasons.join("; ")}${more}`);
 }
 
-function urlInput(input: PlanInput | undefined): UrlInput {
+function urlInput(input: PlanInput | undefined, index: number): UrlInput {
   if (input?.url === undefined) throw new RangeError("The plan mounts an input that it does not have");
-  return { ...input, url: input.url };
+  return { ...input, index, url: input.url };
 }
 
 async function lookAt(

@@ -2,9 +2,12 @@
 import PQueue from "p-queue";
 import type { PlanInput } from "../contract/plan.ts";
 import { unlessAborted } from "../within.ts";
+import { stageContent } from "./content.ts";
+import { inWords } from "./contradiction.ts";
 import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
+import type { StagedInput } from "./meeting.ts";
 import { mustPlace, type Place, taskFolder } from "./mounts.ts";
 import { type Progress, watchProgress } from "./progress.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -20,7 +23,8 @@ import {
   StorageError,
   storageError,
 } from "./storage.ts";
-import { type Download, downloadOf } from "./transfer.ts";
+import { contentOf, type Download, downloadOf } from "./transfer.ts";
+import type { Unfinished } from "./unfinished.ts";
 import { publicUrl } from "./url.ts";
 
 const DOWNLOADS_AT_ONCE = 8;
@@ -28,10 +32,15 @@ const DOWNLOADS_WAITING_MAX = 64;
 /** Listings are read so far ahead, so that what does not fit is known early. */
 const LISTED_AHEAD_MAX = 10_000;
 
-export type UrlInput = PlanInput & { url: string };
+export type UrlInput = StagedInput & { url: string };
+
+const isFromUrl = (input: StagedInput): input is UrlInput => contentOf(input) === undefined;
 
 interface Stage {
   place(path: string): Place;
+  /** All of the task's. */
+  inputs: readonly PlanInput[];
+  unfinished: Unfinished;
   storageOf: StorageOf;
   signal: AbortSignal;
   pauses: RetryPauses | undefined;
@@ -51,9 +60,13 @@ interface Downloaded {
   folders: string[];
 }
 
-/** Downloads the inputs, some at a time, and tells how much it was. Throws the first failure, by then all others are ended. */
+/**
+ * Downloads the inputs, one wave after the other and some inputs of a wave at a time, and tells how much it was. Throws the first
+ * failure, by then all others are ended.
+ */
 export async function downloadInputs(
-  inputs: readonly UrlInput[],
+  waves: readonly (readonly StagedInput[])[],
+  unfinished: Unfinished,
   { plan, roots, storage, signal, report, progressMilliseconds }: FilerContext,
 ): Promise<Downloaded> {
   const stop = new AbortController();
@@ -66,6 +79,8 @@ export async function downloadInputs(
   );
   const stage: Stage = {
     place: (path) => mustPlace(path, plan.mounts, folder),
+    inputs: plan.inputs,
+    unfinished,
     storageOf: openDrivers(storage, limit),
     signal: limit,
     pauses: storage.retry,
@@ -76,10 +91,12 @@ export async function downloadInputs(
     progress,
     transferSecondsMax: plan.secondsMax?.transfer,
   };
-  await lookAhead(inputs, stage);
-  for (const input of inputs) await addInput(input, stage).catch((error) => stop.abort(error));
-  await stage.queue.onIdle();
-  limit.throwIfAborted();
+  await lookAhead(waves.flat().filter(isFromUrl), stage);
+  for (const wave of waves) {
+    for (const input of wave) await addInput(input, stage).catch((error) => stop.abort(error));
+    await stage.queue.onIdle();
+    limit.throwIfAborted();
+  }
   return stage.done;
 }
 
@@ -102,9 +119,10 @@ function takeRoom(input: UrlInput, bytes: number, { room, stop }: Stage): void {
   }
 }
 
-async function addInput(input: UrlInput, stage: Stage): Promise<void> {
+async function addInput(input: StagedInput, stage: Stage): Promise<void> {
   if (stage.signal.aborted) return;
-  if (input.type === "DIRECTORY") await addFolder(input, stage);
+  if (!isFromUrl(input)) stageContent(input, stage);
+  else if (input.type === "DIRECTORY") await addFolder(input, stage);
   else await add(input, stage, () => downloadFileOrFolder(input, stage));
 }
 
@@ -121,7 +139,7 @@ export const cannotStage = ({ url, path }: { url: string; path: string }, error:
 /** Clients declare a folder as FILE when they do not know better; what is in storage decides. */
 async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void> {
   try {
-    await downloadFile({ path: input.path, url: input.url }, stage);
+    await downloadFile({ path: input.path, url: input.url }, input, stage);
   } catch (error) {
     if (storageError(error).kind !== "not-found" || /^https?:/i.test(input.url)) throw error;
     let files = 0;
@@ -130,8 +148,8 @@ async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void
       files += 1;
       takeRoom(input, listed.sizeBytes, stage);
       stage.signal.throwIfAborted();
-      if (isItself(listed)) makeFolder(stage.place(input.path).local);
-      else await downloadFile(downloadOf(input, listed), stage);
+      if (isItself(listed)) addEmptyFolder(input.path, input, stage);
+      else await downloadFile(downloadOf(input, listed), input, stage);
     }
     if (files === 0) throw error;
     stage.done.folders.push(input.path);
@@ -142,12 +160,13 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
   try {
     const storage = await stage.storageOf(input.url);
     let files = 0;
-    makeFolder(stage.place(input.path).local);
+    addEmptyFolder(input.path, input, stage);
     const see = ({ sizeBytes }: Listed): void => takeRoom(input, sizeBytes, stage);
     for await (const listed of readAhead(storage.list(input.url), LISTED_AHEAD_MAX, see)) {
       stage.signal.throwIfAborted();
       files += 1;
-      if (!isItself(listed)) await add(input, stage, () => downloadFile(downloadOf(input, listed), stage));
+      if (!isItself(listed))
+        await add(input, stage, () => downloadFile(downloadOf(input, listed), input, stage));
     }
     if (files === 0) throw new StorageError("not-found", "there is nothing below it");
   } catch (error) {
@@ -159,15 +178,26 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
 /** The folder that is listed, which is known to be there although nothing may be below it. */
 const isItself = ({ path }: Listed): boolean => path === "";
 
-async function downloadFile({ path, url }: Download, stage: Stage): Promise<void> {
-  const place = stage.place(path);
-  if (url === undefined) return makeFolder(place.local);
+async function downloadFile({ path, url }: Download, input: UrlInput, stage: Stage): Promise<void> {
+  if (url === undefined) return addEmptyFolder(path, input, stage);
   const storage = await stage.storageOf(url);
-  const bytes = await writeWhole(place, (file) => {
-    return transfer(url, { path, file, storage }, stage);
-  });
-  stage.done.bytes += bytes;
-  stage.done.files += 1;
+  try {
+    const bytes = await writeWhole(stage.place(path), stage.unfinished, (file) => {
+      return transfer(url, { path, file, storage }, stage);
+    });
+    stage.done.bytes += bytes;
+    stage.done.files += 1;
+  } catch (error) {
+    throw inWords(error, path, input.index, stage.inputs);
+  }
+}
+
+function addEmptyFolder(path: string, input: UrlInput, { place, inputs }: Stage): void {
+  try {
+    makeFolder(place(path).local);
+  } catch (error) {
+    throw inWords(error, path, input.index, inputs);
+  }
 }
 
 async function transfer(

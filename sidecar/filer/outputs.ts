@@ -184,7 +184,9 @@ async function uploadFile(file: TaskFile, url: string, delivery: Delivery): Prom
   using _deadline = deadline(delivery.transferSecondsMax, (cause) =>
     stop.abort(cannotUpload(file.path, url, cause)),
   );
-  await retry(() => storage.upload(`/proc/self/fd/${open.fd}`, size, url), { ...pauses, signal });
+  const send = () => storage.upload(`/proc/self/fd/${open.fd}`, size, url);
+  const remark = await retry(send, { ...pauses, signal });
+  if (remark !== undefined) delivery.note(`"${file.path}" is uploaded; ${remark}`);
   delivery.uploaded({ path: file.path, url: publicUrl(url), sizeBytes: size });
 }
 

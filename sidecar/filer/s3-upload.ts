@@ -2,6 +2,7 @@
 import PQueue from "p-queue";
 import { fileBody, mustHold, readBytes } from "./body.ts";
 import { checksumIn, checksumOf, checksumOfBytes, joinCrc32 } from "./checksum.ts";
+import { sizeIn } from "./http-request.ts";
 import { type Patience, whilePatient } from "./patience.ts";
 import { retry } from "./retry.ts";
 import type { S3Client, S3Part } from "./s3-client.ts";
@@ -147,6 +148,7 @@ async function complete(upload: Upload, id: string, parts: readonly S3Part[]): P
   const { client, object, signal, pauses, sizeBytes } = upload;
   const crc32 = joinCrc32(parts.map((part) => ({ value: part.crc32, bytes: part.bytes })));
   let attempts = 0;
+  let isCertain = true;
   await retry(
     async () => {
       attempts += 1;
@@ -155,17 +157,29 @@ async function complete(upload: Upload, id: string, parts: readonly S3Part[]): P
       } catch (error) {
         // The answer to an earlier attempt was lost: what is there now tells whether it was done.
         if (attempts === 1 || !isS3Code(error, "NoSuchUpload")) throw error;
+        isCertain = false;
       }
     },
     { ...pauses, signal },
   );
-  const stored = await retry(() => client.look(object), { ...pauses, signal });
-  const size = Number(stored.get("content-length"));
-  if (size !== sizeBytes) throw new StorageError("transient", `${size} of ${sizeBytes} bytes were stored`);
-  const seen = checksumIn(stored, false);
-  if (seen?.algorithm === "crc32" && seen.value !== crc32) {
-    throw new StorageError("transient", `the crc32 of what is stored is ${seen.value} and not ${crc32}`);
+  try {
+    mustBeStored(await retry(() => client.look(object), { ...pauses, signal }), { sizeBytes, crc32 });
+  } catch (error) {
+    // Who may write need not be allowed to read, and S3 has said that it is done.
+    if (error instanceof StoredOtherwise || !isCertain) throw error;
+    signal.throwIfAborted();
   }
+}
+
+class StoredOtherwise extends StorageError {}
+
+/** A store that loses a part of an object says so in no other way. */
+function mustBeStored(stored: Headers, { sizeBytes, crc32 }: { sizeBytes: number; crc32: string }): void {
+  const seen = checksumIn(stored, false);
+  if (seen?.algorithm === "crc32" && seen.value !== crc32)
+    throw new StoredOtherwise("transient", `the crc32 of what is stored is ${seen.value} and not ${crc32}`);
+  const size = sizeIn(stored) ?? sizeBytes;
+  if (size !== sizeBytes) throw new StoredOtherwise("transient", `${size} of ${sizeBytes} bytes were stored`);
 }
 
 const remove = (client: S3Client, object: S3Object, upload: string, signal: AbortSignal): Promise<void> =>

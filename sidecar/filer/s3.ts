@@ -41,6 +41,7 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
     async upload(file, sizeBytes, url) {
       const { object, endpoint } = locate(url);
       await uploadObject({ file, sizeBytes, object, ...endpoint, ...context });
+      return undefined;
     },
     async makeFolder(url) {
       // An empty object with a slash at its end, as other tools make it too.

@@ -42,8 +42,11 @@ export interface Storage {
    * receiver, and then goes on where it was if the file is still the same version.
    */
   download(url: string, receiver: Receiver): Promise<number>;
-  /** Stores the local file under `url`, replacing what is there. Nothing is visible before all of it is. Idempotent. */
-  upload(file: string, sizeBytes: number, url: string): Promise<void>;
+  /**
+   * Stores the local file under `url`, replacing what is there. Nothing is visible before all of it is. Idempotent. May return a
+   * remark for the task's log: what the server says of it afterwards, although it said that all of it was stored.
+   */
+  upload(file: string, sizeBytes: number, url: string): Promise<string | undefined>;
   /** The file's size, told without its bytes; undefined if that would not do for any reason. Absent likewise. */
   sizeOf?(url: string): Promise<number | undefined>;
   /** Keeps an empty folder, and is idempotent. Absent where storage knows no such thing. */

@@ -197,3 +197,17 @@ describe("a server that lists", () => {
     expect(lister.asked()).toBe(3);
   });
 });
+
+test("a key that is a file and a folder, which S3 can have, is told in words", async () => {
+  for (const keys of [
+    ["in/k", "in/k/below"],
+    ["in/k/below", "in/k"],
+    ["in/k/", "in/k"],
+  ]) {
+    using lister = startLister(() => ({ keys }));
+    const { reason } = await stageFolder("s3://bucket/in", lister.settings);
+    expect(reason).toBe(
+      'Cannot stage "s3://bucket/in" as "/data/in": it has both a file and a folder at "/data/in/k"',
+    );
+  }
+});
