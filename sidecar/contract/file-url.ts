@@ -16,7 +16,7 @@ function pathAfterHost(url: string): { path: string } | { fault: string } {
   const [, host = "", path] = /^file:(?:\/\/([^/]*))?(\/.*)$/is.exec(url) ?? [];
   if (path === undefined) return { fault: "it is no URL of the form file:///path" };
   if (host !== "" && host.toLowerCase() !== "localhost")
-    return { fault: `files of another host ("${host}") cannot be reached` };
+    return { fault: `files of another host ("${host.replace(/^.*@/s, "")}") cannot be reached` };
   try {
     return { path: decodeURIComponent(path) };
   } catch {

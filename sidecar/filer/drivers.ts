@@ -1,8 +1,8 @@
 // Drivers: which storage serves which URL scheme. A driver is loaded when the first URL of its scheme is met.
 import { isFileUrl } from "../contract/file-url.ts";
+import { publicUrl, schemeOf } from "../contract/scheme.ts";
 import { claimOf } from "./s3-url.ts";
 import { type Storage, StorageError, type StorageSettings, storageError } from "./storage.ts";
-import { publicUrl, schemeOf } from "./url.ts";
 
 type OpenDriver = (settings: StorageSettings, signal: AbortSignal, storageOf: StorageOf) => Promise<Storage>;
 

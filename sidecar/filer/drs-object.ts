@@ -1,12 +1,12 @@
 // DRS object: what a DRS server tells of an object, and the ways to its bytes.
 import * as v from "valibot";
+import { schemeOf } from "../contract/scheme.ts";
 import { boundedText } from "./body.ts";
 import type { Checksum } from "./checksum.ts";
 import { httpFailure } from "./http.ts";
 import { sendHttp } from "./http-request.ts";
 import { defaultPatience, whilePatient } from "./patience.ts";
 import { retryAfterOf, StorageError, type StorageSettings } from "./storage.ts";
-import { schemeOf } from "./url.ts";
 
 const text = v.string();
 

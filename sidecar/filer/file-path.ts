@@ -5,14 +5,13 @@ import { join } from "node:path";
 import { readFileUrl } from "../contract/file-url.ts";
 import { followInside, type Inside } from "./inside.ts";
 import { segments } from "./mounts.ts";
+import { mustRead } from "./must-read.ts";
 import { type FilesSettings, StorageError } from "./storage.ts";
 import { isMissing } from "./tree.ts";
 
 /** The path that the URL says. Throws a permanent StorageError if it says none, or one that cannot be meant. */
 export function pathOfFileUrl(url: string): string {
-  const read = readFileUrl(url);
-  if ("fault" in read) throw new StorageError("permanent", read.fault);
-  return read.path;
+  return mustRead(readFileUrl(url)).path;
 }
 
 /** A folder of the claim, and the names below it that are not there. */

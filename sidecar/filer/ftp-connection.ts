@@ -1,6 +1,7 @@
 // FTP connection: a control connection that is logged in, by TLS if the server can.
 import { Client, FTPError, parseList } from "basic-ftp";
-import { type FtpTarget, tlsName } from "./ftp-url.ts";
+import type { FtpTarget } from "../contract/ftp-url.ts";
+import { tlsName } from "./ftp-url.ts";
 import { StorageError } from "./storage.ts";
 
 export interface FtpLogin {

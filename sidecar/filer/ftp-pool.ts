@@ -1,8 +1,8 @@
 // FTP pool: a few connections for each server and user, used again and again.
 import PQueue from "p-queue";
+import type { FtpTarget } from "../contract/ftp-url.ts";
 import { connectFtp, type FtpConnection } from "./ftp-connection.ts";
 import { ftpFailure } from "./ftp-failure.ts";
-import type { FtpTarget } from "./ftp-url.ts";
 import type { StorageErrorKind, StorageSettings } from "./storage.ts";
 
 /** Servers bound the connections of one address, and every task of a node may come from the same. */

@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { type Client, FTPError } from "basic-ftp";
+import type { FtpTarget } from "../contract/ftp-url.ts";
 import { mustHold } from "./body.ts";
 import type { FtpConnection } from "./ftp-connection.ts";
 import { enters } from "./ftp-list.ts";
 import type { FtpPool } from "./ftp-pool.ts";
-import { type FtpTarget, pathOn } from "./ftp-url.ts";
+import { pathOn } from "./ftp-url.ts";
 import { versionOf } from "./ftp-version.ts";
 import { StorageError } from "./storage.ts";
 

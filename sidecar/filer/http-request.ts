@@ -1,5 +1,7 @@
 // HTTP request: one request, its redirects followed, by the runtime's fetch.
+import { readHttpUrl } from "../contract/http-url.ts";
 import { asStored } from "./body.ts";
+import { mustRead } from "./must-read.ts";
 import { StorageError, type StorageSettings } from "./storage.ts";
 
 const REDIRECTS_MAX = 10;
@@ -105,8 +107,7 @@ function redirectOf({ status, headers }: Response, from: string): URL | undefine
 
 /** fetch refuses a URL with a user in it; such a user is meant for basic authentication (RFC 7617). */
 function target(text: string): { url: string; headers: Record<string, string> } {
-  if (!URL.canParse(text)) throw new StorageError("permanent", "it is no URL");
-  const url = new URL(text);
+  const { url } = mustRead(readHttpUrl(text));
   if (url.username === "" && url.password === "") return { url: url.href, headers: {} };
   const headers = basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
   url.username = "";

@@ -1,4 +1,6 @@
 // HTTP storage: GET of an input, PUT of an output, one file each.
+
+import { publicUrl } from "../contract/scheme.ts";
 import { fileBody, mustHold } from "./body.ts";
 import { checksumOf } from "./checksum.ts";
 import { sendHttp, sizeIn } from "./http-request.ts";
@@ -13,7 +15,6 @@ import {
   StorageError,
   type StorageSettings,
 } from "./storage.ts";
-import { publicUrl } from "./url.ts";
 
 /** A remark is not worth more. */
 const LOOK_MILLISECONDS_MAX = 5000;

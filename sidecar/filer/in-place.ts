@@ -4,6 +4,7 @@ import { lstat, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { PlanInPlace, PlanInput } from "../contract/plan.ts";
 import type { ReportEvent } from "../contract/report.ts";
+import { publicUrl } from "../contract/scheme.ts";
 import { Replan } from "../replan.ts";
 import { deadline } from "./deadline.ts";
 import { inWords } from "./file.ts";
@@ -16,7 +17,6 @@ import { retry } from "./retry.ts";
 import { leaveSeen, type Seen, seenAt } from "./seen-in-place.ts";
 import { makeEmptyFile, makeFolder } from "./staged-file.ts";
 import { StorageError, storageError } from "./storage.ts";
-import { publicUrl } from "./url.ts";
 
 /** Told in one message; the others are the same again. */
 const NAMED_MAX = 3;

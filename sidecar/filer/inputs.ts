@@ -1,6 +1,7 @@
 // Inputs: brings what a task declares as its inputs into the work volume.
 import PQueue from "p-queue";
 import type { PlanInput } from "../contract/plan.ts";
+import { publicUrl } from "../contract/scheme.ts";
 import { unlessAborted } from "../within.ts";
 import { stageContent } from "./content.ts";
 import { inWords } from "./contradiction.ts";
@@ -25,7 +26,6 @@ import {
 } from "./storage.ts";
 import { contentOf, type Download, downloadOf } from "./transfer.ts";
 import type { Unfinished } from "./unfinished.ts";
-import { publicUrl } from "./url.ts";
 
 const DOWNLOADS_AT_ONCE = 8;
 const DOWNLOADS_WAITING_MAX = 64;

@@ -3,6 +3,7 @@ import { realpath } from "node:fs/promises";
 import PQueue from "p-queue";
 import type { PlanOutput } from "../contract/plan.ts";
 import type { UploadedFile } from "../contract/report.ts";
+import { publicUrl } from "../contract/scheme.ts";
 import { reasonOf } from "../reason.ts";
 import type { Report } from "../report/reporter.ts";
 import { deadline } from "./deadline.ts";
@@ -15,7 +16,6 @@ import { retry } from "./retry.ts";
 import type { RetryPauses, Storage } from "./storage.ts";
 import { searchOf, uploadUrl } from "./transfer.ts";
 import { filesAt, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
-import { publicUrl } from "./url.ts";
 
 const UPLOADS_AT_ONCE = 8;
 /** Folders are read no further ahead than this. */

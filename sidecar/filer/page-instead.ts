@@ -1,5 +1,5 @@
 // Page instead: portals and logins answer with a page, and with success, where a file was asked for.
-import { publicUrl } from "./url.ts";
+import { publicUrl } from "../contract/scheme.ts";
 
 /** Endings of URLs behind which a page is to be expected. */
 const PAGE_ENDINGS = new Set("html htm xhtml shtml php asp aspx jsp cgi md".split(" "));

@@ -1,9 +1,9 @@
 // S3 client: the requests that carry no file's bytes: list, look, begin and end an upload in parts.
+import type { S3Location, S3Object } from "../contract/s3-url.ts";
 import { boundedText } from "./body.ts";
 import { type Patience, whilePatient } from "./patience.ts";
 import { errorIn, s3Failure } from "./s3-error.ts";
-import { type S3Access, type S3Request, type SendToS3, s3Sender } from "./s3-request.ts";
-import type { S3Object } from "./s3-url.ts";
+import { type S3Access, type S3Ask, type SendToS3, s3Sender } from "./s3-request.ts";
 import { elementsOf, escapeXml, type ListedPage, parseListing, parseUploads, textOf } from "./s3-xml.ts";
 import { StorageError } from "./storage.ts";
 
@@ -16,8 +16,8 @@ export interface S3Part {
 
 export interface S3Client {
   send: SendToS3;
-  /** One page of the objects whose keys begin with the object's key. */
-  listPage(object: S3Object, token: string | undefined): Promise<ListedPage>;
+  /** One page of the objects whose keys begin with the location's. */
+  listPage(location: S3Location, token: string | undefined): Promise<ListedPage>;
   /** Headers of the object as it is stored. */
   look(object: S3Object): Promise<Headers>;
   beginUpload(object: S3Object, headers: Record<string, string>): Promise<string>;
@@ -40,10 +40,7 @@ export function createS3Client(
 ): S3Client {
   const send = s3Sender(access);
   /** For what carries no file's bytes: a whole answer in its time, or the failure. */
-  const ask = (
-    request: Omit<S3Request, "signal">,
-    limit = signal,
-  ): Promise<{ headers: Headers; text: string }> =>
+  const ask = (request: S3Ask, limit = signal): Promise<{ headers: Headers; text: string }> =>
     whilePatient({ signal: limit, patience, bytes: 0 }, async (ends) => {
       const response = await send({ ...request, signal: ends });
       if (!response.ok) throw await s3Failure(response);
@@ -55,7 +52,7 @@ export function createS3Client(
     async listPage({ bucket, key }, token) {
       const query = { "list-type": "2", prefix: key, "max-keys": "1000", "encoding-type": "url" };
       const more = token === undefined ? {} : { "continuation-token": token };
-      const answer = await ask({ method: "GET", object: { bucket, key: "" }, query: { ...query, ...more } });
+      const answer = await ask({ method: "GET", bucket, query: { ...query, ...more } });
       return parseListing(answer.text);
     },
     look: async (object) =>
@@ -69,7 +66,7 @@ export function createS3Client(
     async emptyUploads(object, since, limit) {
       const { bucket, key } = object;
       const query = { uploads: "", prefix: key, "encoding-type": "url" };
-      const { text } = await ask({ method: "GET", object: { bucket, key: "" }, query }, limit);
+      const { text } = await ask({ method: "GET", bucket, query }, limit);
       const empty: string[] = [];
       for (const { upload, begun, ...begunFor } of parseUploads(text)) {
         if (begunFor.key !== key || begun < since) continue;

@@ -1,10 +1,11 @@
 // S3 endpoints: which server holds a bucket, and as whom it is asked.
+import type { S3Location } from "../contract/s3-url.ts";
+import { schemeOf } from "../contract/scheme.ts";
 import type { Patience } from "./patience.ts";
 import { createS3Client, type S3Client } from "./s3-client.ts";
 import type { S3Keys } from "./s3-signature.ts";
-import { claimOf, holdsBucket, parseS3Url, type S3Object } from "./s3-url.ts";
+import { claimOf, holdsBucket, parseS3Url } from "./s3-url.ts";
 import { type S3Settings, StorageError, type StorageSettings } from "./storage.ts";
-import { schemeOf } from "./url.ts";
 import { webIdentityKeys } from "./web-identity.ts";
 
 export interface S3Endpoint {
@@ -16,11 +17,11 @@ export interface S3Endpoint {
   partBytes: number | undefined;
 }
 
-/** The object that a URL names, and where it is. Throws a permanent StorageError if it names none. */
+/** The bucket that a URL names, what in it, and where it is. Throws a permanent StorageError if it names none. */
 export function s3Locator(
   settings: Pick<StorageSettings, "s3" | "s3Places">,
   context: { signal: AbortSignal; patience: Patience },
-): (url: string) => { object: S3Object; endpoint: S3Endpoint } {
+): (url: string) => { location: S3Location; endpoint: S3Endpoint } {
   const opened = new Map<S3Settings, S3Endpoint>();
   const open = (own: S3Settings): S3Endpoint => {
     const endpoint = opened.get(own) ?? openEndpoint(own, context);
@@ -29,13 +30,13 @@ export function s3Locator(
   };
   return (url) => {
     if (schemeOf(url) === "s3") {
-      const object = parseS3Url(url);
-      const place = settings.s3Places?.().find(({ buckets }) => holdsBucket(buckets, object.bucket));
-      return { object, endpoint: open(place?.settings ?? settings.s3) };
+      const location = parseS3Url(url);
+      const place = settings.s3Places?.().find(({ buckets }) => holdsBucket(buckets, location.bucket));
+      return { location, endpoint: open(place?.settings ?? settings.s3) };
     }
     const claimed = claimOf(url, settings.s3Places);
     if (!claimed) throw new StorageError("permanent", "it names no bucket");
-    return { object: claimed.object, endpoint: open(claimed.place.settings) };
+    return { location: claimed.location, endpoint: open(claimed.place.settings) };
   };
 }
 

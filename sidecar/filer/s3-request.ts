@@ -1,18 +1,29 @@
 // S3 request: one signed request to an endpoint by the runtime's fetch.
+import type { S3Location, S3Object } from "../contract/s3-url.ts";
 import { asStored } from "./body.ts";
 import { encodeS3Path, encodeS3Query, type S3Keys, signRequest } from "./s3-signature.ts";
-import type { S3Object } from "./s3-url.ts";
 import { type S3Settings, StorageError } from "./storage.ts";
 
-export interface S3Request {
-  method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  object: S3Object;
+/** Of an object, or of a bucket. A bucket is only ever read: with a PUT it would be made, with a DELETE removed. */
+export type S3Ask = {
   query?: Record<string, string>;
   headers?: Record<string, string>;
-  body?: Blob | Uint8Array<ArrayBuffer> | string;
+} & (
+  | {
+      method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+      object: S3Object;
+      body?: Blob | Uint8Array<ArrayBuffer> | string;
+    }
+  | { method: "GET" | "HEAD"; bucket: string }
+);
+
+export type S3Request = S3Ask & {
   /** Ends the request, its body included. */
   signal: AbortSignal;
-}
+};
+
+const locationOf = (request: S3Ask): S3Location =>
+  "object" in request ? request.object : { bucket: request.bucket, key: "" };
 
 export interface S3Access extends S3Settings {
   /** Undefined: anonymous. */
@@ -29,8 +40,9 @@ export function s3Sender(settings: S3Access): SendToS3 {
   const tls = settings.ca === undefined ? {} : { tls: { ca: settings.ca } };
 
   async function sendTo(region: string, request: S3Request): Promise<Response> {
-    const { method, query = {}, headers = {}, body } = request;
-    const url = addressOf(request.object, query, { ...settings, region });
+    const { method, query = {}, headers = {} } = request;
+    const body = "object" in request ? request.body : undefined;
+    const url = addressOf(locationOf(request), query, { ...settings, region });
     const keys = await settings.keys(request.signal);
     const scope = { region, service: "s3" };
     const signed = keys ? signRequest({ method, url, headers, body }, keys, scope, new Date()) : headers;
@@ -46,7 +58,7 @@ export function s3Sender(settings: S3Access): SendToS3 {
   }
 
   return async (request) => {
-    const { bucket } = request.object;
+    const { bucket } = locationOf(request);
     const region = regions.get(bucket) ?? settings.region ?? DEFAULT_REGION;
     const response = await sendTo(region, request);
     const other = response.headers.get("x-amz-bucket-region");
@@ -59,7 +71,7 @@ export function s3Sender(settings: S3Access): SendToS3 {
 }
 
 /** An own endpoint is addressed in path style: its buckets rarely have names of their own in the DNS. */
-function addressOf({ bucket, key }: S3Object, query: Record<string, string>, settings: S3Settings): URL {
+function addressOf({ bucket, key }: S3Location, query: Record<string, string>, settings: S3Settings): URL {
   const { endpoint, region } = settings;
   const url = parseEndpoint(
     endpoint ?? `https://s3.${region}.amazonaws.com${region?.startsWith("cn-") ? ".cn" : ""}`,

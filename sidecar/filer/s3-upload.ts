@@ -1,5 +1,6 @@
 // S3 upload: a file becomes an object, in one piece or in parts, each checked by the server.
 import PQueue from "p-queue";
+import type { S3Object } from "../contract/s3-url.ts";
 import { fileBody, mustHold, readBytes } from "./body.ts";
 import { checksumIn, checksumOf, checksumOfBytes, joinCrc32 } from "./checksum.ts";
 import { sizeIn } from "./http-request.ts";
@@ -9,7 +10,6 @@ import type { S3Client, S3Part } from "./s3-client.ts";
 import type { S3Endpoint } from "./s3-endpoints.ts";
 import { isS3Code, s3Failure } from "./s3-error.ts";
 import { PART_BYTES, partBytesFor } from "./s3-parts.ts";
-import type { S3Object } from "./s3-url.ts";
 import { type RetryPauses, StorageError, storageError } from "./storage.ts";
 
 const PARTS_AT_ONCE = 4;

@@ -1,31 +1,16 @@
-// S3 URL: which object a URL names.
+// S3 URL: which bucket, and what in it, a URL names, where operators have given some http URLs to S3.
+import { readS3Url, type S3Location } from "../contract/s3-url.ts";
+import { mustRead } from "./must-read.ts";
 import { type S3Place, StorageError } from "./storage.ts";
 
-/** A bucket and a key in it, from an s3 URL taken literally: no part of it is percent-decoded. */
-export interface S3Object {
-  bucket: string;
-  key: string;
-}
-
-/** Throws a permanent StorageError if the URL names no object that can be asked for. */
-export function parseS3Url(url: string): S3Object {
-  const [, bucket, key = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/is.exec(url) ?? [];
-  if (bucket === undefined) throw new StorageError("permanent", "it names no bucket");
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(bucket)) {
-    throw new StorageError("permanent", `"${bucket}" is no name of a bucket`);
-  }
-  // The runtime's fetch would resolve them on the way to the server.
-  if (key.split("/").some((part) => part === "." || part === "..")) {
-    throw new StorageError("permanent", `a key with "." or ".." between slashes is not supported`);
-  }
-  return { bucket, key };
-}
+/** Throws a permanent StorageError if the URL names nothing that can be asked for. */
+export const parseS3Url = (url: string): S3Location => mustRead(readS3Url(url));
 
 /** The place that wants this http URL for itself, and what it is there. */
 export function claimOf(
   url: string,
   places: (() => readonly S3Place[]) | undefined,
-): { place: S3Place; object: S3Object } | undefined {
+): { place: S3Place; location: S3Location } | undefined {
   if (!/^https?:/i.test(url) || !URL.canParse(url)) return undefined;
   const { origin, pathname, search } = new URL(url);
   const [, bucket = "", path = ""] = /^\/([^/]+)\/?(.*)$/s.exec(pathname) ?? [];
@@ -35,7 +20,15 @@ export function claimOf(
   );
   // One with a query is signed already, or no object.
   if (!place || search !== "") return undefined;
-  return { place, object: parseS3Url(`s3://${bucket}/${decodeURIComponent(path)}`) };
+  return { place, location: parseS3Url(`s3://${bucket}/${decodedPath(path)}`) };
+}
+
+function decodedPath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new StorageError("permanent", 'a "%" in it is not followed by two hexadecimal digits of UTF-8');
+  }
 }
 
 const originOf = (url = ""): string | undefined => (URL.canParse(url) ? new URL(url).origin : undefined);

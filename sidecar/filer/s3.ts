@@ -1,5 +1,6 @@
 // S3 storage: objects of one endpoint or many, each byte checked on its way where the server can.
 import PQueue from "p-queue";
+import { objectAt, type S3Location, type S3Object } from "../contract/s3-url.ts";
 import { sizeIn } from "./http-request.ts";
 import { defaultPatience, type Patience } from "./patience.ts";
 import { type ReceiveRequest, receive } from "./receive.ts";
@@ -8,7 +9,6 @@ import { type S3Endpoint, s3Locator } from "./s3-endpoints.ts";
 import { s3Failure } from "./s3-error.ts";
 import { PART_BYTES } from "./s3-parts.ts";
 import { uploadObject } from "./s3-upload.ts";
-import type { S3Object } from "./s3-url.ts";
 import {
   type Listed,
   type RetryPauses,
@@ -16,6 +16,8 @@ import {
   StorageError,
   type StorageSettings,
 } from "./storage.ts";
+
+const noObject = "it names a bucket and no object in it";
 
 /** Of all objects together, beside the first requests for them. */
 const RANGES_AT_ONCE = 2;
@@ -27,26 +29,34 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
   const locate = s3Locator(settings, context);
   return {
     async *list(url) {
-      const { object, endpoint } = locate(url);
-      yield* listFolder(endpoint, object, context);
+      const { location, endpoint } = locate(url);
+      yield* listFolder(endpoint, location, context);
     },
     async download(url, receiver) {
-      const { object, endpoint } = locate(url);
+      const { location, endpoint } = locate(url);
+      const object = objectAt(location);
+      // So that a bucket that was declared as a file is listed next.
+      if (!object) throw new StorageError("not-found", noObject);
       return await receive(requestOf(endpoint, object, context), receiver);
     },
     async sizeOf(url) {
-      const { object, endpoint } = locate(url);
-      return sizeIn(await endpoint.client.look(object));
+      const { location, endpoint } = locate(url);
+      const object = objectAt(location);
+      return object && sizeIn(await endpoint.client.look(object));
     },
     async upload(file, sizeBytes, url) {
-      const { object, endpoint } = locate(url);
+      const { location, endpoint } = locate(url);
+      const object = objectAt(location);
+      if (!object) throw new StorageError("permanent", noObject);
       await uploadObject({ file, sizeBytes, object, ...endpoint, ...context });
       return undefined;
     },
     async makeFolder(url) {
       // An empty object with a slash at its end, as other tools make it too.
-      const { object, endpoint } = locate(`${url.replace(/\/+$/, "")}/`);
-      await uploadObject({ file: "/dev/null", sizeBytes: 0, object, ...endpoint, ...context });
+      const { location, endpoint } = locate(`${url.replace(/\/+$/, "")}/`);
+      const object = objectAt(location);
+      // The folder is the bucket itself, and needs nothing to stand for it.
+      if (object) await uploadObject({ file: "/dev/null", sizeBytes: 0, object, ...endpoint, ...context });
     },
   };
 }
@@ -61,7 +71,7 @@ export interface S3Context {
 
 async function* listFolder(
   { client }: S3Endpoint,
-  { bucket, key }: S3Object,
+  { bucket, key }: S3Location,
   { signal, pauses }: S3Context,
 ): AsyncIterable<Listed> {
   const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;

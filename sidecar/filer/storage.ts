@@ -1,8 +1,9 @@
 // Storage: what every kind of storage promises, and how it fails.
+
+import { publicUrl } from "../contract/scheme.ts";
 import type { Checksum, Sum } from "./checksum.ts";
 import type { HostLogin } from "./netrc.ts";
 import type { Patience } from "./patience.ts";
-import { publicUrl } from "./url.ts";
 
 /**
  * A file below a folder in storage. `path` is relative to it, without a leading slash; with a final one it is an empty folder, and

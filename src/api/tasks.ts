@@ -67,7 +67,10 @@ async function create(
   const now = clock();
   const body = await readExactText(context, limits.bodyBytesMax);
   const claim = readClaim(context, body, now);
-  const { task, warnings } = checkResources(parseTask(parseJson(body)), podSettings.offer);
+  const { task, warnings } = checkResources(
+    parseTask(parseJson(body), podSettings.files?.bases),
+    podSettings.offer,
+  );
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
   checkBounds(buildPlan(record, podSettings));

@@ -6,6 +6,8 @@ import { type Fault, TesError } from "./errors.ts";
 import { isLabelValue, labelValueFault } from "./kubernetes-names.ts";
 import { limits } from "./limits.ts";
 import { filePathFault, fixedPrefix, folderPathFault, pathFault } from "./path.ts";
+import { sketchOf } from "./sketch.ts";
+import { urlFaults } from "./urls.ts";
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
 
@@ -35,7 +37,11 @@ const input = z
   .object({
     name: text.optional(),
     description: text.optional(),
-    url: text.optional().describe("Where it comes from. Required unless content is set"),
+    url: text
+      .optional()
+      .describe(
+        "Where it comes from: s3, http(s), ftp(s), drs, or a file that the operator shares. Required unless content is set",
+      ),
     path: path.describe("Absolute path in the containers"),
     type: fileType,
     content: text
@@ -68,7 +74,9 @@ const output = z
     description: text.optional(),
     url: text
       .min(1, { error: "Must not be empty" })
-      .describe("Where it goes to; with wildcards in path, a folder"),
+      .describe(
+        "Where it goes to: s3, http(s), ftp(s), or a file that the operator shares; with wildcards in path, a folder",
+      ),
     path: path.describe("Absolute path in the containers. May hold the wildcards * ? [] of POSIX"),
     path_prefix: text
       .optional()
@@ -267,14 +275,15 @@ function messageOf(issue: z.core.$ZodIssue): string {
 
 /**
  * Reads a request body as a task. Unknown and read-only keys are ignored, `type` is filled in, all else is kept as sent.
- * Throws TesError "invalid" with every fault and its path.
+ * `fileBases` are the folders that file URLs may name, where the operator shares some. Throws TesError "invalid" with every
+ * fault and its path.
  */
-export function parseTask(body: unknown): Task {
-  const result = taskSchema.safeParse(tidy(body, false, 0));
-  if (result.success) return result.data;
-  const faults: Fault[] = result.error.issues.map((issue) => ({
-    path: dotPath(issue.path),
-    message: messageOf(issue),
-  }));
-  throw new TesError("invalid", "Task is not valid", { faults });
+export function parseTask(body: unknown, fileBases?: readonly string[]): Task {
+  const tidied = tidy(body, false, 0);
+  const result = taskSchema.safeParse(tidied);
+  const issues = result.error?.issues ?? [];
+  const further = urlFaults(sketchOf(tidied), fileBases);
+  if (result.success && further.length === 0) return result.data;
+  const faults: Fault[] = issues.map((issue) => ({ path: dotPath(issue.path), message: messageOf(issue) }));
+  throw new TesError("invalid", "Task is not valid", { faults: [...faults, ...further] });
 }

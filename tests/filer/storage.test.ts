@@ -104,6 +104,21 @@ describe("s3", () => {
     }
   });
 
+  test.each([
+    ["s3://brand-new-bucket", "by its own URL"],
+    ["s3://brand-new-bucket/", "with a slash"],
+  ])("a bucket is neither made nor written to as if it were an object: %s", async (url) => {
+    const storage = await open()(url);
+    const named = { kind: "permanent", message: "it names a bucket and no object in it" };
+    await expect(storage.upload(makeFile(0), 0, url)).rejects.toMatchObject(named);
+    await expect(storage.upload(makeFile(10), 10, url)).rejects.toMatchObject(named);
+    // The folder that is kept is the bucket, which is there or not.
+    await storage.makeFolder?.(url);
+    await expect(download(storage, url)).rejects.toMatchObject({ ...named, kind: "not-found" });
+    expect(await storage.sizeOf?.(url)).toBeUndefined();
+    expect(await servers.minio.client.bucketExists("brand-new-bucket")).toBe(false);
+  });
+
   test("a region that is not given is asked for", async () => {
     const url = `s3://${await servers.minio.makeBucket()}/key`;
     const storage = await open({ region: undefined })(url);

@@ -1,8 +1,9 @@
 // Which file goes where, as tables.
 import { expect, test } from "bun:test";
+import { publicUrl } from "../../sidecar/contract/scheme.ts";
 import { mustPlace, placeOf } from "../../sidecar/filer/mounts.ts";
 import { contentOf, downloadOf, searchOf, uploadUrl } from "../../sidecar/filer/transfer.ts";
-import { joinUrl, publicUrl } from "../../sidecar/filer/url.ts";
+import { joinUrl } from "../../sidecar/filer/url.ts";
 
 const mounts = [
   { path: "/data", folder: "m0", file: false },

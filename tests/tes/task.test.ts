@@ -105,17 +105,24 @@ describe("is lenient", () => {
     },
     {
       title: "type missing is FILE",
-      body: { executors, inputs: [{ url: "u", path: "/a/b" }], outputs: [{ url: "u", path: "/a/b" }] },
+      body: {
+        executors,
+        inputs: [{ url: "s3://b/u", path: "/a/b" }],
+        outputs: [{ url: "s3://b/u", path: "/a/b" }],
+      },
       task: {
         executors,
-        inputs: [{ url: "u", path: "/a/b", type: "FILE" }],
-        outputs: [{ url: "u", path: "/a/b", type: "FILE" }],
+        inputs: [{ url: "s3://b/u", path: "/a/b", type: "FILE" }],
+        outputs: [{ url: "s3://b/u", path: "/a/b", type: "FILE" }],
       },
     },
     {
       title: "a path_prefix without wildcards, whatever it is",
-      body: { executors, outputs: [{ url: "u", path: "/a/b", path_prefix: "not/absolute" }] },
-      task: { executors, outputs: [{ url: "u", path: "/a/b", path_prefix: "not/absolute", type: "FILE" }] },
+      body: { executors, outputs: [{ url: "s3://b/u", path: "/a/b", path_prefix: "not/absolute" }] },
+      task: {
+        executors,
+        outputs: [{ url: "s3://b/u", path: "/a/b", path_prefix: "not/absolute", type: "FILE" }],
+      },
     },
     {
       title: "empty lists are kept (Snakemake)",
@@ -134,8 +141,8 @@ describe("is lenient", () => {
     },
     {
       title: "a url without a scheme (Nextflow with a local work folder)",
-      body: { executors, inputs: [{ url: "/path/to/file", path: "/a/b" }] },
-      task: { executors, inputs: [{ url: "/path/to/file", path: "/a/b", type: "FILE" }] },
+      body: { executors, inputs: [{ url: "/shared/to/file", path: "/a/b" }] },
+      task: { executors, inputs: [{ url: "/shared/to/file", path: "/a/b", type: "FILE" }] },
     },
     {
       title: "fractions of cores and gigabytes",
@@ -167,7 +174,7 @@ describe("is lenient", () => {
       task: { executors, volumes: ["/tmp", "/work/", "/var/lib/cwl/stg1"] },
     },
   ])("$title", ({ body, task }) => {
-    expect(parseTask(body) as unknown).toEqual(task);
+    expect(parseTask(body, ["/shared"]) as unknown).toEqual(task);
   });
 
   test("content of 128 KiB and up to the limit is taken", () => {
@@ -363,6 +370,39 @@ describe("names every fault with its path", () => {
       faults: { "outputs[0].url": "Required" },
     },
     {
+      title: "URLs that lead nowhere, each of them",
+      body: {
+        executors,
+        inputs: [
+          { url: "gs://b/k", path: "/a/0" },
+          { url: "s3://b/k", path: "/a/1" },
+          { url: "gs://ignored", content: "x", path: "/a/2" },
+          { url: "/shared/f", path: "/a/3" },
+        ],
+        outputs: [
+          { url: "s3://brand-new-bucket", path: "/a/4" },
+          { url: "s3://b", path: "/a/5", type: "DIRECTORY" },
+          { url: "https://h/d?sig=x", path: "/a/d/*", path_prefix: "/a" },
+        ],
+      },
+      faults: {
+        "inputs[0].url": expect.stringContaining("the scheme gs is not supported"),
+        "inputs[3].url": expect.stringContaining("this installation shares no files"),
+        "outputs[0].url": expect.stringContaining("it names a bucket and no object in it"),
+        "outputs[2].url": expect.stringContaining("an http URL with a query is one file"),
+      },
+    },
+    {
+      title: "a URL and what is wrong beside it",
+      body: { executors: [{}], inputs: [{ url: "gs://b/k", path: "relative" }] },
+      faults: {
+        "executors[0].image": "Required",
+        "executors[0].command": "Required",
+        "inputs[0].path": "Must be an absolute path",
+        "inputs[0].url": expect.stringContaining("the scheme gs is not supported"),
+      },
+    },
+    {
       title: "output with an empty url",
       body: output({ url: "" }),
       faults: { "outputs[0].url": "Must not be empty" },
@@ -423,8 +463,8 @@ describe("names every fault with its path", () => {
       title: "several faults at once",
       body: {
         executors: [{ image: "i", command: [] }],
-        inputs: [{ path: "a", url: "u" }],
-        outputs: [{ url: "u" }],
+        inputs: [{ path: "a", url: "s3://b/u" }],
+        outputs: [{ url: "s3://b/u" }],
       },
       faults: {
         "executors[0].command": "Must have at least one element",

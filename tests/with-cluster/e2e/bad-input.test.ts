@@ -25,6 +25,14 @@ const rows: readonly {
     status: 400,
     fault: "inputs[0].path",
   },
+  {
+    title: "an output that is a bucket and no object",
+    path: "/tasks",
+    init: () =>
+      post(JSON.stringify({ executors, outputs: [{ path: "/out/x", url: "s3://brand-new-bucket" }] })),
+    status: 400,
+    fault: "outputs[0].url",
+  },
   { title: "an unknown state filter", path: "/tasks?state=DONE", status: 400, fault: "state" },
   { title: "malformed JSON", path: "/tasks", init: () => post('{"executors": ['), status: 400 },
   { title: "a body of 20 MiB", path: "/tasks", init: () => post(" ".repeat(20 * 1024 * 1024)), status: 413 },

@@ -93,11 +93,6 @@ describe.skipIf(cluster === undefined)("shared files", () => {
 
   test.each([
     { title: "a link out of them", url: "/mnt/share/data/link", words: "it leads out of the folders" },
-    {
-      title: "a path beside them",
-      url: "file:///mnt/share/private/secret",
-      words: "it is not in the folders",
-    },
     { title: "a file that is not there", url: "/mnt/share/data/none", words: 'there is no "/mnt/share' },
   ])(
     "$title is refused in words",
@@ -114,6 +109,25 @@ describe.skipIf(cluster === undefined)("shared files", () => {
     },
     180_000,
   );
+});
+
+describe.skipIf(cluster === undefined)("a path beside the shared folders", () => {
+  test("is refused at create, for inputs and outputs", async () => {
+    const { tes } = await open();
+    const url = "file:///mnt/share/private/secret";
+    const files = { inputs: [{ url, path: "/in/file" }], outputs: [{ url, path: "/out/file" }] };
+    const body = JSON.stringify({ ...files, executors: [shell("true")] });
+    const response = await tes.request("/tasks", { method: "POST", body });
+    const message =
+      "Cannot be used: it is not in the folders that tasks may use (/mnt/share/data, /mnt/share/results)";
+    expect(await response.json()).toMatchObject({
+      status: 400,
+      errors: [
+        { path: "inputs[0].url", message },
+        { path: "outputs[0].url", message },
+      ],
+    });
+  }, 180_000);
 });
 
 describe.skipIf(cluster === undefined)("a token for storage", () => {
