@@ -35,17 +35,34 @@ export const segments = (path: string): string[] =>
 export function placeOf(path: string, mounts: readonly Mount[], folder: string): Place | undefined {
   const names = segments(path);
   if (names.includes("..")) throw new RangeError(`Cannot use "${path}": it holds ".."`);
-  let best: { mount: Mount; depth: number } | undefined;
-  for (const mount of mounts) {
-    const own = segments(mount.path);
-    const holds = own.length <= names.length && own.every((name, index) => name === names[index]);
-    if (holds && !(mount.file && own.length < names.length) && own.length >= (best?.depth ?? 0)) {
-      best = { mount, depth: own.length };
-    }
+  for (const { depth, byPath } of levelsOf(mounts)) {
+    const mount = depth > names.length ? undefined : byPath.get(names.slice(0, depth).join("/"));
+    if (mount === undefined || (mount.file && depth < names.length)) continue;
+    return { mount, local: join(mount.volume ?? folder, mount.folder, ...names.slice(depth)) };
   }
-  if (!best) return undefined;
-  const { mount, depth } = best;
-  return { mount, local: join(mount.volume ?? folder, mount.folder, ...names.slice(depth)) };
+  return undefined;
+}
+
+/** The mounts whose paths have so many names, by these names. */
+interface Level {
+  readonly depth: number;
+  readonly byPath: ReadonlyMap<string, Mount>;
+}
+
+/** The deepest level first, for every list of mounts once: places are asked for by every file. */
+const levels = new WeakMap<readonly Mount[], readonly Level[]>();
+
+function levelsOf(mounts: readonly Mount[]): readonly Level[] {
+  const known = levels.get(mounts);
+  if (known !== undefined) return known;
+  const found = [...Map.groupBy(mounts, ({ path }) => segments(path).length)]
+    .sort(([one], [other]) => other - one)
+    .map(([depth, those]) => ({
+      depth,
+      byPath: new Map(those.map((mount) => [segments(mount.path).join("/"), mount])),
+    }));
+  levels.set(mounts, found);
+  return found;
 }
 
 /** As placeOf, but a path outside all mounts is an error: the plan promises a mount for every path it names. */

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { buildPlan, checkBounds } from "../pod/plan.ts";
+import { checkPlan } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import type { Claim, TaskStore } from "../store/store.ts";
@@ -73,8 +73,8 @@ async function create(
   );
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
-  checkBounds(buildPlan(record, podSettings));
-  const systemLogs = warnings.map((warning) => systemLog(warning, now.toISOString()));
+  const notes = checkPlan(record, podSettings);
+  const systemLogs = [...warnings, ...notes].map((warning) => systemLog(warning, now.toISOString()));
   const id = await keep(store, record, { systemLogs, tails: [] }, claim);
   if (id === record.id) reconciler.poke(id);
   return id;

@@ -6,14 +6,15 @@ import type { PlanInPlace } from "../../sidecar/contract/plan.ts";
 import { isWithin, normalizePath } from "../tes/path.ts";
 import type { Redirected } from "../tes/record.ts";
 import type { Input, Task } from "../tes/task.ts";
+import { anyWithin, holderAmong, outermostKeys, overlappingKeys, sortKey } from "./directory-set.ts";
+import { inPlaceMost } from "./mount-bounds.ts";
 import type { PodSettings, SharedFiles } from "./settings.ts";
 
-/** Mounts of all containers together: the kubelet makes and removes each by itself. */
-const mountsMax = 128;
 /** Their names in the pod object, which etcd bounds. */
 const mountBytesMax = 64 * 1024;
-/** Of more inputs the rest is copied without a look. */
+/** Of more inputs the rest is copied without a look; also of fewer, where each is compared with many wildcards. */
 const consideredMax = 1024;
+const comparisonsMax = 100_000;
 /** The kernel's bound on a path, less what comes before it on the node. */
 const subPathBytesMax = 3072;
 
@@ -34,14 +35,17 @@ export function planInPlace(
   if (!files?.inPlace) return [];
   const inputs = task.inputs ?? [];
   const candidates = inputs.flatMap((input, index) => candidate(input, index, files, redirected) ?? []);
-  const paths = inputs.map(({ path }) => normalizePath(path));
+  const overlapping = overlappingKeys(inputs.map(({ path }) => normalizePath(path)));
+  const writing = writingOf(task);
+  const considered = Math.min(consideredMax, Math.floor(comparisonsMax / (writing.patterns.length + 1)));
+  const executors = task.executors.length;
   const chosen: PlanInPlace[] = [];
   let bytes = 0;
-  for (const { isFolder, ...inPlace } of candidates.slice(0, consideredMax)) {
-    if ((chosen.length + 1) * task.executors.length > mountsMax) break;
-    const size = task.executors.length * Buffer.byteLength(inPlace.path + inPlace.subPath);
+  for (const { isFolder, ...inPlace } of candidates.slice(0, considered)) {
+    if (chosen.length >= inPlaceMost(executors)) break;
+    const size = executors * Buffer.byteLength(inPlace.path + inPlace.subPath);
     if (bytes + size > mountBytesMax) continue;
-    if (overlapsAnother(inPlace, paths) || mayBeWritten(inPlace.path, isFolder, task)) continue;
+    if (overlapping.has(sortKey(inPlace.path)) || mayBeWritten(inPlace.path, isFolder, writing)) continue;
     chosen.push(inPlace);
     bytes += size;
   }
@@ -71,35 +75,61 @@ function below(path: string, root: string): string | undefined {
   return path.slice(root === "/" ? 1 : root.length + 1);
 }
 
-const overlap = (one: string, other: string): boolean => isWithin(one, other) || isWithin(other, one);
-
-const overlapsAnother = ({ input, path }: PlanInPlace, paths: readonly string[]): boolean =>
-  paths.some((other, index) => index !== input && overlap(path, other));
-
-function mayBeWritten(path: string, isFolder: boolean, task: Task): boolean {
-  const { outputs = [], volumes = [], executors } = task;
-  const isInside = (other: string | undefined): boolean =>
-    other !== undefined && isWithin(normalizePath(other), path);
-  return (
-    outputs.some((output) => takes(output.path, path)) ||
-    volumes.some((volume) => isInside(volume) || (isFolder && isWithin(path, normalizePath(volume)))) ||
-    executors.some(({ stdout, stderr, workdir, command }) =>
-      [stdout, stderr, workdir, command[0]?.startsWith("/") ? command[0] : undefined].some(isInside),
-    )
-  );
+/** What a task may write to. */
+interface Writing {
+  /** Outputs without wildcards: what holds them, is one, or lies in one may be written to. */
+  isTaken(path: string): boolean;
+  /** Volumes, redirects, workdirs and programs: what holds them may be written to. */
+  isInside(path: string): boolean;
+  isInVolume(path: string): boolean;
+  readonly patterns: readonly Pattern[];
 }
 
-/** Whether what an output names may hold the path, be it, or lie in it. */
-function takes(output: string, path: string): boolean {
+interface Pattern {
+  readonly prefix: string;
+  readonly names: readonly string[];
+}
+
+function writingOf({ outputs = [], volumes = [], executors }: Task): Writing {
+  const [literal, patterns] = [new Set<string>(), new Set<string>()];
   // Without wildcards a path is literal, but for escapes of wildcards.
-  if (!hasWildcards(output) && !/\\[*?[]/.test(output)) return overlap(normalizePath(output), path);
-  const { folder, patterns } = splitPattern(output);
-  const prefix = normalizePath(folder);
+  for (const { path } of outputs) {
+    if (hasWildcards(path) || /\\[*?[]/.test(path)) patterns.add(path);
+    else literal.add(normalizePath(path));
+  }
+  const taken = outermostKeys(literal);
+  const inVolumes = outermostKeys(volumes.map(normalizePath));
+  const used = executors.flatMap(({ stdout, stderr, workdir, command: [program] }) =>
+    [stdout, stderr, workdir, program?.startsWith("/") ? program : undefined].flatMap((path) =>
+      path === undefined ? [] : [normalizePath(path)],
+    ),
+  );
+  const [takenBy, holdsTaken] = [holderAmong(taken), anyWithin(taken)];
+  const volumeOf = holderAmong(inVolumes);
+  return {
+    isTaken: (path) => takenBy(path) !== undefined || holdsTaken(path),
+    isInside: anyWithin([...volumes.map(normalizePath), ...used].map(sortKey).sort()),
+    isInVolume: (path) => volumeOf(path) !== undefined,
+    patterns: [...patterns].map((pattern) => {
+      const { folder, patterns: names } = splitPattern(pattern);
+      return { prefix: normalizePath(folder), names };
+    }),
+  };
+}
+
+const mayBeWritten = (path: string, isFolder: boolean, writing: Writing): boolean =>
+  writing.isTaken(path) ||
+  writing.isInside(path) ||
+  (isFolder && writing.isInVolume(path)) ||
+  writing.patterns.some((pattern) => takes(pattern, path));
+
+/** Whether what an output with wildcards names may hold the path, be it, or lie in it. */
+function takes({ prefix, names }: Pattern, path: string): boolean {
   if (isWithin(prefix, path)) return true;
-  const names = below(path, prefix)?.split("/");
-  if (names === undefined) return false;
-  return patterns.every((pattern, index) => {
-    const name = names[index];
+  const ahead = below(path, prefix)?.split("/");
+  if (ahead === undefined) return false;
+  return names.every((pattern, index) => {
+    const name = ahead[index];
     return name === undefined || matchesName(pattern, name);
   });
 }

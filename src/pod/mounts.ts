@@ -1,75 +1,148 @@
-// Which paths of the executors are mounted from the work volume, and under which folder name.
+// Which paths of the executors are mounted from the work volume, under which folder name, and what is made inside of them.
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
 import type { PlanInPlace, PlanMount } from "../../sidecar/contract/plan.ts";
-import {
-  fixedPrefix,
-  isScratchFolder,
-  isSystemFolder,
-  isWithin,
-  normalizePath,
-  parentPath,
-} from "../tes/path.ts";
+import { TesError } from "../tes/errors.ts";
+import { fixedPrefix, isScratchFolder, isSystemFolder, normalizePath, parentPath } from "../tes/path.ts";
 import type { Task } from "../tes/task.ts";
+import { anyWithin, holderAmong, outermostKeys, pathOfKey, sortKey } from "./directory-set.ts";
+import { isImageDirectory } from "./image-directories.ts";
+import { mergeDirectories } from "./merge.ts";
+import { workMountsMost } from "./mount-bounds.ts";
+
+export interface Layout {
+  readonly mounts: PlanMount[];
+  /** Directories inside of mounts that executors may count on. */
+  readonly folders: string[];
+  /** Those of the mounts that nothing of the task names: they hold directories that are too many to mount each. */
+  readonly merged: string[];
+}
 
 /**
  * The mounts of a task: the folder of every file, every DIRECTORY and volume, the fixed part of every wildcard; what lies
  * in another of them is left out, since mounts inside mounts of the same volume would hide files. A folder mount hides the
  * image's own content, so a file right in a system folder is mounted by itself, and a workdir only where no image has
  * anything to hide. Any other workdir that the image lacks is made by the runtime, for root. What is mounted `inPlace` has a
- * mount of its own, in its folder's if there is one.
+ * mount of its own, in its folder's if there is one. Of more folders than a container may have mounts, some are merged into
+ * those that hold them. Throws TesError "invalid" if they are too many even so.
  */
-export function planMounts(task: Task, inPlace: readonly PlanInPlace[] = []): PlanMount[] {
-  const isInPlace = (path: string) => inPlace.some((other) => isWithin(normalizePath(path), other.path));
-  const wanted = [...new Set(wantedPaths(task))]
-    .filter((path) => !isInPlace(path))
-    .sort((a, b) => a.length - b.length);
-  const folders = wanted.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
-  const outermost = folders.filter(
-    (path) => !folders.some((other) => other !== path && isWithin(path, other)),
+export function planLayout(task: Task, inPlace: readonly PlanInPlace[] = []): Layout {
+  const wanted = wantedPaths(task);
+  const inPlaceOf = holderAmong(outermostKeys(inPlace.map(({ path }) => path)));
+  const isCopied = (path: string | undefined): path is string =>
+    path !== undefined && inPlaceOf(path) === undefined;
+  const own = outermostKeys(wanted.map(({ folder }) => folder).filter(isCopied));
+  const holderOf = holderAmong(own);
+  const files = fileMounts(wanted.map(({ file }) => file).filter(isCopied), holderOf);
+  const most = workMountsMost(task.executors.length, inPlace.length) - files.length;
+  const keys = mergeDirectories(own, most, coverable(task, holderOf));
+  if (keys.length > most) {
+    const paths = [...keys.map(pathOfKey), ...files.map(({ path }) => path)];
+    throw tooMany(paths, most + files.length, task);
+  }
+  const folders = keys.map((key, index) => ({ path: pathOfKey(key), folder: `dir-${index}`, file: false }));
+  const unmerged = new Set(keys.length < own.length ? own : keys);
+  return {
+    mounts: [...folders, ...files],
+    folders: plannedFolders(wanted, own, keys),
+    merged: keys.filter((key) => !unmerged.has(key)).map(pathOfKey),
+  };
+}
+
+type HolderOf = ReturnType<typeof holderAmong>;
+
+/** Files right in system folders, and in none of the task's: each is mounted by itself. */
+const fileMounts = (files: readonly string[], holderOf: HolderOf): PlanMount[] =>
+  [...new Set(files)]
+    .filter((path) => holderOf(path) === undefined)
+    .map((path, index) => ({ path, folder: `file-${index}`, file: true }));
+
+/**
+ * Whether a mount that the task did not ask for may be put over a folder: not where images have something of their own, and not
+ * over a program that an executor names and that no folder of the task's holds, for then the image does.
+ */
+function coverable({ executors }: Task, holderOf: HolderOf): (path: string) => boolean {
+  const programs = executors
+    .flatMap(({ command: [program = ""] }) => (program.startsWith("/") ? [normalizePath(program)] : []))
+    .filter((program) => holderOf(program) === undefined);
+  const holdsProgram = anyWithin(programs.map(sortKey).sort());
+  return (path) => !isImageDirectory(path) && !holdsProgram(path);
+}
+
+const namedMax = 3;
+
+function tooMany(paths: readonly string[], most: number, { executors }: Task): TesError {
+  const named = paths.slice(0, namedMax).map((path) => `"${path}"`);
+  return new TesError(
+    "invalid",
+    `Task is not valid: its files lie in ${paths.length} directories (${named.join(", ")}, …), and each of ${executors.length} executors can have ${most} of them mounted; ` +
+      "what holds several of them belongs to the image. " +
+      "Put them below one directory of their own, such as /data, or name a directory that holds them in volumes",
   );
-  const files = wanted.filter(
-    (path) => !path.endsWith("/") && !outermost.some((folder) => isWithin(path, folder)),
-  );
-  return [
-    ...outermost.map((path, index) => ({ path, folder: `dir-${index}`, file: false })),
-    ...files.map((path, index) => ({ path, folder: `file-${index}`, file: true })),
-  ];
 }
 
 /**
  * The folders that the task's executors may count on although another mount holds them: outputs and volumes, where they are
- * to write, and workdirs, which the runtime would otherwise make for root alone. Those of inputs are made with the inputs. Of an
- * output that is a folder only the one above: Cromwell's scripts make the folders of globs, and find fault with one that is there.
+ * to write, and workdirs, which the runtime would otherwise make for root alone. What would be a mount of its own, were they not
+ * so many, is there as the mount would be, but for those of inputs, which are made with the inputs.
  */
-export function plannedFolders(task: Task, mounts: readonly PlanMount[]): string[] {
-  const { outputs = [], volumes = [], executors } = task;
-  const workdirs = executors.flatMap(({ workdir }) => (workdir === undefined ? [] : [folder(workdir)]));
-  const written = outputs.map((output) => ({ ...output, type: "FILE" as const }));
-  const wanted = [...wantedPaths({ outputs: written, volumes, executors: [] }), ...workdirs]
-    .filter((path) => path.endsWith("/"))
-    .map((path) => path.slice(0, -1));
-  const holds = (path: string) =>
-    mounts.some((mount) => !mount.file && mount.path !== path && isWithin(path, mount.path));
-  return [...new Set(wanted)].filter(holds);
+function plannedFolders(
+  wanted: readonly Wanted[],
+  own: readonly string[],
+  mounted: readonly string[],
+): string[] {
+  const holderOf = holderAmong(mounted);
+  const isInside = (path: string) => (holderOf(path) ?? path) !== path;
+  const unmerged = new Set(own.length > mounted.length ? own.map(pathOfKey) : []);
+  const planned = new Set<string>();
+  for (const { folder, inside, isWritten } of wanted) {
+    if (inside !== undefined) planned.add(inside);
+    if (isWritten && folder !== undefined && unmerged.has(folder)) planned.add(folder);
+  }
+  return [...planned].filter(isInside);
 }
 
-/** Paths to mount; a folder ends in a slash. */
-const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Task): string[] => [
-  ...inputs.map(({ path, type }) => (type === "DIRECTORY" ? folder(path) : file(path))),
-  ...outputs.map(({ path, type }) => {
-    if (hasWildcards(path)) return folder(fixedPrefix(path));
-    return type === "DIRECTORY" ? folder(path) : file(path);
-  }),
-  ...volumes.map(folder),
+/** What one path of a task asks for; all are normalized. */
+interface Wanted {
+  /** A folder to mount. */
+  readonly folder?: string;
+  /** A file right in a system folder, to be mounted by itself. */
+  readonly file?: string;
+  /** A folder to make where another's mount holds it. */
+  readonly inside?: string;
+  readonly isWritten: boolean;
+}
+
+const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Task): Wanted[] => [
+  ...volumes.map((path) => wantedFolder(normalizePath(path))),
+  ...inputs.map(({ path, type }) => ({
+    ...(type === "DIRECTORY" ? { folder: normalizePath(path) } : folderOrFile(path)),
+    isWritten: false,
+  })),
+  ...outputs.map(wantedOutput),
   ...executors.flatMap(({ stdin, stdout, stderr, workdir }) => [
-    ...[stdin, stdout, stderr].flatMap((path) => (path ? file(path) : [])),
-    ...(workdir !== undefined && isScratchFolder(normalizePath(workdir)) ? [folder(workdir)] : []),
+    ...[stdin, stdout, stderr].flatMap((path) => (path ? { ...folderOrFile(path), isWritten: true } : [])),
+    ...(workdir === undefined ? [] : [wantedWorkdir(normalizePath(workdir))]),
   ]),
 ];
 
-const folder = (path: string): string => `${normalizePath(path)}/`;
+const wantedFolder = (folder: string): Wanted => ({ folder, inside: folder, isWritten: true });
 
-function file(path: string): string {
-  const parent = parentPath(path);
-  return isSystemFolder(parent) ? normalizePath(path) : folder(parent);
+const folderOrFile = (path: string): Pick<Wanted, "folder" | "file"> => {
+  const folder = parentPath(path);
+  return isSystemFolder(folder) ? { file: normalizePath(path) } : { folder };
+};
+
+/**
+ * Of an output that is a folder inside of another's mount only the one above is made: Cromwell's scripts make the folders of
+ * globs, and find fault with one that is there.
+ */
+function wantedOutput({ path, type }: NonNullable<Task["outputs"]>[number]): Wanted {
+  if (hasWildcards(path)) return wantedFolder(fixedPrefix(path));
+  if (type === "DIRECTORY") return { folder: normalizePath(path), inside: parentPath(path), isWritten: true };
+  const whole = folderOrFile(path);
+  const { folder } = whole;
+  return folder === undefined ? { ...whole, isWritten: true } : wantedFolder(folder);
 }
+
+const wantedWorkdir = (workdir: string): Wanted =>
+  isScratchFolder(workdir) ? wantedFolder(workdir) : { inside: workdir, isWritten: true };

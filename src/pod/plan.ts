@@ -14,17 +14,38 @@ import { normalizePath } from "../tes/path.ts";
 import type { TaskRecord } from "../tes/record.ts";
 import type { Executor, Input, Task } from "../tes/task.ts";
 import { planInPlace } from "./in-place.ts";
-import { planMounts, plannedFolders } from "./mounts.ts";
+import { planLayout } from "./mounts.ts";
 import { planSecretBytesMax, podName } from "./names.ts";
 import { mebibytesIn } from "./resources.ts";
 import type { PodSettings } from "./settings.ts";
+import { checkPodBytes } from "./size.ts";
 
-/** The plan of the record's current attempt. The record must hold the contents of its inputs. */
-export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings): TaskPlan {
+/**
+ * The plan of the record's current attempt. The record must hold the contents of its inputs. Throws TesError "invalid" if its
+ * files lie in more directories than a pod can mount.
+ */
+export const buildPlan = (record: TaskRecord, settings: PodSettings): TaskPlan =>
+  planWith(record, settings).plan;
+
+/** Throws TesError if no pod could carry the task; returns what its user should know of how it is carried. */
+export function checkPlan(record: TaskRecord, settings: PodSettings): string[] {
+  const { plan, merged } = planWith(record, settings);
+  checkBounds(plan);
+  checkPodBytes(record.task, plan);
+  if (merged.length === 0) return [];
+  const named = merged.map((path) => `"${path}"`).join(", ");
+  return [
+    `The task's files lie in too many directories to mount each, so these are mounted as a whole, and hide what images have there: ${named}`,
+  ];
+}
+
+function planWith(
+  { id, task, run }: TaskRecord,
+  settings: PodSettings,
+): { plan: TaskPlan; merged: readonly string[] } {
   const inPlace = planInPlace(task, settings, run.redirected);
-  const mounts = planMounts(task, inPlace);
-  const folders = plannedFolders(task, mounts);
-  return {
+  const { mounts, folders, merged } = planLayout(task, inPlace);
+  const plan: TaskPlan = {
     version: 1,
     task: id,
     attempt: run.attempt,
@@ -43,6 +64,7 @@ export function buildPlan({ id, task, run }: TaskRecord, settings: PodSettings):
     ...workBytesMax(task, settings),
     ...planFiles(task, settings),
   };
+  return { plan, merged };
 }
 
 /**

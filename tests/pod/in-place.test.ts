@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { buildPod } from "../../src/pod/build.ts";
 import { planInPlace } from "../../src/pod/in-place.ts";
-import { planMounts } from "../../src/pod/mounts.ts";
+import { planLayout } from "../../src/pod/mounts.ts";
 import { buildPlan } from "../../src/pod/plan.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import type { Redirected } from "../../src/tes/record.ts";
@@ -148,7 +148,7 @@ describe("mounted in place", () => {
 
   test("only so many as a pod can hold, over all its containers", () => {
     const inputs = Array.from({ length: 200 }, (_, index) => input(`/in/${index}`));
-    expect(pathsOf({ inputs })).toHaveLength(128);
+    expect(pathsOf({ inputs })).toHaveLength(32);
     const executors = Array.from({ length: 40 }, () => ({ image: "i", command: ["c"] }));
     expect(pathsOf({ inputs, executors })).toEqual(["/in/0", "/in/1", "/in/2"]);
     const long = inputs.map((each) => ({ ...each, url: `/mnt/share/${"a".repeat(3000)}` }));
@@ -179,7 +179,7 @@ describe("mounts of the work volume", () => {
       mounts: [],
     },
   ])("$title", ({ task, mounts }) => {
-    expect(planMounts(makeTask(task), planOf(task)).map(({ path }) => path)).toEqual(mounts);
+    expect(planLayout(makeTask(task), planOf(task)).mounts.map(({ path }) => path)).toEqual(mounts);
   });
 });
 

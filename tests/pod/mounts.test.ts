@@ -1,6 +1,6 @@
-// planMounts: which folders and files of a task are mounted.
+// planLayout: which folders and files of a task are mounted.
 import { describe, expect, test } from "bun:test";
-import { planMounts, plannedFolders } from "../../src/pod/mounts.ts";
+import { planLayout } from "../../src/pod/mounts.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeTask } from "../support/make.ts";
 
@@ -124,7 +124,7 @@ const rows: readonly Row[] = [
 
 describe("mounts", () => {
   test.each([...rows])("$title", ({ task, folders = [], files = [] }) => {
-    const mounts = planMounts(makeTask(task));
+    const { mounts } = planLayout(makeTask(task));
     expect(
       mounts
         .filter(({ file }) => !file)
@@ -174,7 +174,6 @@ describe("folders inside of mounts", () => {
     },
     { title: "nothing below a file in a system folder", task: { outputs: [output("/etc/a")] } },
   ])("$title", ({ task, folders = [] }) => {
-    const whole = makeTask(task);
-    expect(plannedFolders(whole, planMounts(whole)).sort()).toEqual([...folders].sort());
+    expect(planLayout(makeTask(task)).folders.sort()).toEqual([...folders].sort());
   });
 });

@@ -34,7 +34,7 @@ function seeded(seed: number): Random {
   };
 }
 
-interface Dice {
+export interface Dice {
   integer(below: number): number;
   chance(share: number): boolean;
   pick<T>(choices: readonly T[]): T;
@@ -49,6 +49,9 @@ const diceOf = (random: Random): Dice => {
     pick: (choices) => choices[integer(choices.length)]!,
   };
 };
+
+/** What falls is the same for the same seed. */
+export const rollDice = (seed: number): Dice => diceOf(seeded(seed));
 
 // biome-ignore format: a list of morsels reads best as one
 const morsels = [
@@ -114,7 +117,7 @@ const kinds: readonly Kind[] = [
 
 /** The `index`-th task of the seed, with its files below `root`. */
 export function randomTask(seed: number, index: number, root: string): RandomTask {
-  const dice = diceOf(seeded(seed + index * 7919));
+  const dice = rollDice(seed + index * 7919);
   const folder = join(root, `${seed}-${index}`);
   const paths = fileNames.filter(() => dice.chance(0.6)).map((name) => join(folder, name));
   if (paths.length === 0) paths.push(join(folder, "in"));
