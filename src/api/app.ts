@@ -11,6 +11,7 @@ import { addDocumentRoutes } from "./document.ts";
 import { rejectOtherMethods } from "./methods.ts";
 import { addMetricsRoute, type MetricsOfApi } from "./metrics.ts";
 import { problem } from "./problem.ts";
+import { addHealthRoutes } from "./readiness.ts";
 import { addReportRoute } from "./reports.ts";
 import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
 import { addTaskRoutes, cancelPath, type TaskRoutes } from "./tasks.ts";
@@ -68,14 +69,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
   }
   for (const base of bases) app.route(base, tes);
   addReportRoute(app, dependencies.reconciler, dependencies.reportKey);
-  addHealthRoutes(app, dependencies.isReady);
+  addHealthRoutes(app, dependencies.store, dependencies.isReady);
   addDocumentRoutes(app, tes, { base: bases[0], remarks: describeOffer(dependencies.podSettings.offer) });
   return app;
-}
-
-function addHealthRoutes(app: OpenAPIHono, isReady: () => boolean): void {
-  app.get("/healthz", (context) => context.json({ status: "alive" }));
-  app.get("/readyz", (context) =>
-    isReady() ? context.json({ status: "ready" }) : context.json({ status: "starting" }, 503),
-  );
 }

@@ -30,7 +30,7 @@ const createContract = createRoute({
   operationId: "CreateTask",
   summary: "Store a task, which then runs",
   description:
-    "Unknown and read-only fields are ignored, as are nulls. The task is on disk before the answer; an error means that nothing was stored.",
+    "Unknown and read-only fields are ignored, as are nulls. The task is on disk before the answer. An error means that nothing was stored, except where its message says that this is not known (503, if the database's answer was lost) or where no answer comes: then send the request again with the same Idempotency-Key.",
   tags: ["TaskService"],
   request: {
     headers: z.object({

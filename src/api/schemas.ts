@@ -98,5 +98,9 @@ const problemAnswer = { content: { "application/json": { schema: problem } } };
 /** Answers any operation may give. */
 export const problems = {
   "4XX": { description: "The request cannot be fulfilled as it is", ...problemAnswer },
-  "5XX": { description: "A fault of the service; nothing was stored", ...problemAnswer },
+  "5XX": {
+    description:
+      "A fault of the service. 503: send the request again after the seconds of Retry-After; the message says whether nothing was stored or that is not known",
+    ...problemAnswer,
+  },
 } as const;

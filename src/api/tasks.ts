@@ -6,6 +6,7 @@ import { checkPlan } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import type { Claim, TaskStore } from "../store/store.ts";
+import { StoreError } from "../store/store-error.ts";
 import { TesError } from "../tes/errors.ts";
 import { pageToken, parseListQuery, parseView } from "../tes/filter.ts";
 import { limits } from "../tes/limits.ts";
@@ -75,9 +76,23 @@ async function create(
   // A task that no pod could carry is refused now, while somebody listens.
   const notes = checkPlan(record, podSettings);
   const systemLogs = [...warnings, ...notes].map((warning) => systemLog(warning, now.toISOString()));
-  const id = await keep(store, record, { systemLogs, tails: [] }, claim);
-  if (id === record.id) reconciler.poke(id);
+  const id = await keep(store, record, { systemLogs, tails: [] }, claim).catch((error: unknown) =>
+    Promise.reject(isOutcomeUnknown(error) ? outcomeUnknown(claim, error) : error),
+  );
+  // Also if it is another's: that may have been stored without its sender having heard of it.
+  reconciler.poke(id);
   return id;
+}
+
+const isOutcomeUnknown = (error: unknown): boolean =>
+  error instanceof StoreError && error.kind === "outcome-unknown";
+
+function outcomeUnknown(claim: Claim | undefined, cause: unknown): TesError {
+  const advice =
+    claim === undefined
+      ? "look for it in the list before you send it again, and send creates with an Idempotency-Key, which makes that safe"
+      : "send it again with the same Idempotency-Key";
+  return new TesError("unavailable", `It is not known whether the task was stored: ${advice}`, { cause });
 }
 
 /** Stores the task; the id is another's if the claim's key stands for that. */

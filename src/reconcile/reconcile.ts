@@ -9,6 +9,7 @@ import { applyReports } from "../tes/reports.ts";
 import type { Actions } from "./actions.ts";
 import { decide, type Policy } from "./decide.ts";
 import { createKeyed, type Keyed } from "./keyed.ts";
+import { followOrphans } from "./orphans.ts";
 import type { PodCache } from "./pod-cache.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 
@@ -35,7 +36,11 @@ interface Dependencies {
   readonly policy: Policy;
   readonly log: Logger;
   readonly clock: () => Date;
+  /** How often pending tasks are looked for that this process does not know. */
+  readonly orphanSeconds?: number;
 }
+
+const orphanSecondsDefault = 60;
 
 /** After one step: another one, another one knowing that the pod is certainly not there, none, or one after so many seconds. */
 export type Next = "again" | "gone" | "rest" | number;
@@ -47,6 +52,8 @@ const stopSecondsMax = 5;
 export function createReconciler(dependencies: Dependencies): Reconciler {
   const { store, pods, actions, log } = dependencies;
   const keyed = createKeyed();
+  /** Pending tasks that were looked at: each is looked at again when something changes. */
+  const followed = new Set<string>();
   const schedule = createSchedule({ keyed, log, look: (id) => settle(id, false) });
   let signal = new AbortController().signal;
 
@@ -65,6 +72,8 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
   async function step(id: string, gone: boolean, mayCreate: boolean): Promise<Next | "queued"> {
     const record = await store.get(id);
     const live = record?.live === true;
+    if (live) followed.add(id);
+    else followed.delete(id);
     await actions.removeStrangers(id, live ? podName(id, record.run.attempt) : undefined, signal);
     if (!live) return "rest";
     const sight = pods.sight(id, record.run.attempt);
@@ -89,13 +98,16 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
     async run(runSignal) {
       signal = runSignal;
       schedule.start();
-      for (const id of await store.liveIds()) schedule.poke(id);
+      const { orphanSeconds: seconds = orphanSecondsDefault } = dependencies;
+      const isKnown = (id: string) => followed.has(id);
+      const orphans = followOrphans({ store, log, isKnown, poke: schedule.poke, seconds }, signal);
       try {
         for await (const id of pods.follow(signal)) schedule.poke(id);
       } catch (error) {
         if (!signal.aborted) throw error; // the signal is the way this is meant to end
       }
       schedule.stop();
+      await orphans;
       await Promise.race([keyed.idle(), sleep(stopSecondsMax * 1000)]);
     },
   };

@@ -1,5 +1,7 @@
 // Group commit: many writes, one transaction, one fsync.
 import type { DatabaseSync } from "node:sqlite";
+import { sqliteError } from "./sqlite-errors.ts";
+import { StoreError } from "./store-error.ts";
 
 /** At most this many writes in one transaction, so that no request waits long for others. */
 const batchMax = 512;
@@ -13,17 +15,21 @@ interface Write {
 export interface Commits {
   /** Runs `write` inside the next transaction and resolves with its result once that is on disk. */
   add<T>(write: () => T): Promise<T>;
+  /** Whether the last transaction failed. */
+  hasFailed(): boolean;
   /** Resolves when all writes so far are done. */
   drain(): Promise<void>;
 }
 
 /**
  * Collects the writes of one turn of the event loop. A write that throws takes back only its own statements; a commit that
- * fails rejects every write in it. A write may run twice, the first time for nothing: its only effects are on the database.
+ * fails rejects every write in it, but for a full disk: then each half is tried apart, so that what is small is stored beside
+ * what is too large. A write may run several times, all but the last for nothing: its only effects are on the database.
  */
 export function createCommits(database: DatabaseSync): Commits {
   const waiting: Write[] = [];
   let scheduled = false;
+  let failed = false;
 
   function flush(): void {
     scheduled = false;
@@ -50,19 +56,27 @@ export function createCommits(database: DatabaseSync): Commits {
         return commit(batch, attemptApart);
       }
     } catch (error) {
+      if (batch.length > 1 && error instanceof StoreError && error.kind === "full") {
+        const half = Math.ceil(batch.length / 2);
+        return [...commitAll(batch.slice(0, half)), ...commitAll(batch.slice(half))];
+      }
       return batch.map((write) => () => write.reject(error));
     }
   }
 
   function commit<T>(batch: readonly Write[], attempt: (write: Write) => T): T[] {
+    let inCommit = false;
     try {
       database.exec("BEGIN IMMEDIATE");
       const settled = batch.map(attempt);
+      inCommit = true;
       database.exec("COMMIT");
+      failed = false;
       return settled;
     } catch (error) {
       if (database.isOpen && database.isTransaction) database.exec("ROLLBACK");
-      throw error;
+      failed = true;
+      throw sqliteError(error, inCommit);
     }
   }
 
@@ -78,8 +92,10 @@ export function createCommits(database: DatabaseSync): Commits {
       database.exec("RELEASE write");
       return settle;
     } catch (error) {
+      // A full disk and some errors of it take back the whole transaction, and the savepoint with it.
+      if (!database.isTransaction) throw error;
       database.exec("ROLLBACK TO write; RELEASE write");
-      return () => write.reject(error);
+      return () => write.reject(sqliteError(error, false));
     }
   }
 
@@ -95,5 +111,5 @@ export function createCommits(database: DatabaseSync): Commits {
       schedule();
     });
 
-  return { add, drain: () => add(() => undefined) };
+  return { add, hasFailed: () => failed, drain: () => add(() => undefined) };
 }

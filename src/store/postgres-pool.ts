@@ -6,11 +6,18 @@ import type { Query } from "./query.ts";
 export interface PostgresPool {
   /** Rows of one statement, which is a transaction of its own. */
   run<Row>(query: Query): Promise<readonly Row[]>;
+  /** The same, and which process of the server has the statement, as soon as it was sent to one. */
+  start<Row>(query: Query): Started<Row>;
+  /** The server ends each statement after so long, counted from when it begins with it. */
+  readonly statementSecondsMax: number;
   /** Runs the script in one transaction, with as much time as a migration may need. */
   migrate(work: (run: (sql: string) => Promise<readonly unknown[]>) => Promise<void>): Promise<void>;
-  /** Whether the call failed before its statement can have reached the server. */
-  isUnsent(error: unknown): boolean;
   close(): Promise<void>;
+}
+
+export interface Started<Row> {
+  readonly rows: Promise<readonly Row[]>;
+  backend(): number | undefined;
 }
 
 export interface PostgresOptions {
@@ -19,6 +26,8 @@ export interface PostgresOptions {
   readonly password?: string;
   readonly connectionsMax?: number;
   readonly statementSecondsMax?: number;
+  /** So long a lost answer to a create is asked for again. */
+  readonly lostSecondsMax?: number;
 }
 
 /**
@@ -84,14 +93,22 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
     return { sql, prepare };
   }
 
+  function start<Row>({ sql: text, values }: Query): Started<Row> {
+    const { sql: numbered, prepare } = numberedOf(text);
+    let query: object | undefined;
+    const rows = bounded(statementSecondsMax, async (client) => {
+      const pending = client.unsafe(numbered, [...values], { prepare });
+      query = pending;
+      return (await pending) as unknown as readonly Row[];
+    });
+    // The driver keeps it for its own cancels.
+    return { rows, backend: () => (query as { state?: { pid?: number } } | undefined)?.state?.pid };
+  }
+
   return {
-    run: <Row>({ sql: text, values }: Query) => {
-      const { sql: numbered, prepare } = numberedOf(text);
-      return bounded(statementSecondsMax, async (client) => {
-        const rows = await client.unsafe(numbered, [...values], { prepare });
-        return rows as unknown as readonly Row[];
-      });
-    },
+    run: <Row>(query: Query) => start<Row>(query).rows,
+    start,
+    statementSecondsMax,
     migrate: (work) =>
       bounded(migrationSecondsMax, async (client) => {
         await client.begin(async (transaction) => {
@@ -99,12 +116,9 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
           await work((text) => transaction.unsafe(text));
         });
       }),
-    isUnsent: (error) => unsent.has((error as { code?: string }).code ?? ""),
     close: () => sql.end({ timeout: closeSecondsMax }),
   };
 }
-
-const unsent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT", "CONNECTION_ENDED"]);
 
 /** `?` as `$1`, `$2`, …; no statement holds a question mark otherwise. */
 function withNumbers(text: string): string {

@@ -24,10 +24,12 @@ const addedRows = `
 
 /**
  * Answers the number in the batch of each task that was stored: all but those whose claim is another's. Fails as a whole if an
- * id is taken, or if two of the batch have one claim.
+ * id is taken, or if two of the batch have one claim. Stores nothing if it gets the lock after the time that it carries: then
+ * whoever gets the lock later knows that what is not there will never be.
  */
 export const createSql = `
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${createLock})),
+  timely AS MATERIALIZED (SELECT 1 FROM locked WHERE extract(epoch FROM clock_timestamp()) * 1000 < ?::float8),
   given AS MATERIALIZED (
     SELECT given.* FROM json_to_recordset(?::text::json)
       AS given (n int, id text, state text, version int, live int, name text, tags text,
@@ -36,7 +38,7 @@ WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${createLock})),
     SELECT claims.* FROM json_to_recordset(?::text::json)
       AS claims (key text, digest text, time bigint, forget bigint, id text)),
   claimed AS (
-    INSERT INTO claim (key, digest, time, id) SELECT key, digest, time, id FROM locked CROSS JOIN claims
+    INSERT INTO claim (key, digest, time, id) SELECT key, digest, time, id FROM timely CROSS JOIN claims
     ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, time = excluded.time, id = excluded.id
       WHERE claim.time < (SELECT claims.forget FROM claims WHERE claims.key = claim.key)
     RETURNING id),
@@ -46,7 +48,7 @@ WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${createLock})),
         AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.key = claim.key) ORDER BY claim.time LIMIT ${forgottenMax})),
   made AS (
     INSERT INTO task (id, state, version, live, name, tags)
-    SELECT id, state, version, live, name, tags FROM locked CROSS JOIN given
+    SELECT id, state, version, live, name, tags FROM timely CROSS JOIN given
     WHERE NOT EXISTS (SELECT 1 FROM claims WHERE claims.id = given.id)
       OR EXISTS (SELECT 1 FROM claimed WHERE claimed.id = given.id)
     ORDER BY n RETURNING position, id),

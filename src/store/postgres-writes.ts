@@ -1,13 +1,16 @@
 // The writes of the PostgreSQL store: batches, their parameters, and what became of a batch whose answer was lost.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Additions, TaskRecord } from "../tes/record.ts";
 import { withoutContent } from "../tes/view.ts";
 import { createBatches } from "./batches.ts";
+import { createServerClock, type ServerClock } from "./postgres-clock.ts";
+import { isRefusal, isUnsent, notStored, writeError } from "./postgres-errors.ts";
+import { storedIds } from "./postgres-lost.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-import { createLock, createSql, saveSql } from "./postgres-statements.ts";
+import { createSql, saveSql } from "./postgres-statements.ts";
 import { contentsOf, tagsOf } from "./rows.ts";
 import { searchKey, searchPrefix } from "./search-key.ts";
 import type { Claim } from "./store.ts";
+import { StoreError } from "./store-error.ts";
 import { tagText } from "./tag-text.ts";
 
 interface Write {
@@ -26,13 +29,23 @@ type Created = { readonly id: string } | "conflict";
 export interface PostgresWrites {
   create(record: TaskRecord, additions: Additions, claim?: Claim): Promise<Created>;
   save(record: TaskRecord, additions: Additions): Promise<boolean>;
+  /** Whether the last create failed for a reason of the server's, and nothing was written since. */
+  haveFailed(): boolean;
+  /** Something was written by other means. */
+  haveWorked(): void;
   /** Waits for all writes so far. */
   drain(): Promise<void>;
 }
 
-export function createPostgresWrites(pool: PostgresPool): PostgresWrites {
+/** `lostSecondsMax`: so long a lost answer to a create is asked for again. */
+export function createPostgresWrites(pool: PostgresPool, lostSecondsMax: number): PostgresWrites {
   const bounds = { isRefusal, weight: weightOf, itemsMax: 256, weightMax: 16 * 1024 * 1024 };
-  const creates = createBatches({ ...bounds, run: (writes: readonly Create[]) => createAll(pool, writes) });
+  const context: CreateContext = { pool, clock: createServerClock(pool), lostSecondsMax };
+  let failed = false;
+  const creates = createBatches({
+    ...bounds,
+    run: (writes: readonly Create[]) => createAll(writes, context),
+  });
   const saves = createBatches({
     ...bounds,
     async run(writes: readonly Write[]) {
@@ -46,16 +59,82 @@ export function createPostgresWrites(pool: PostgresPool): PostgresWrites {
         key: searchKey(key),
         value: searchKey(value),
       }));
-      return await creates.add(claim ? { record, additions, tags, claim } : { record, additions, tags });
+      const write = claim ? { record, additions, tags, claim } : { record, additions, tags };
+      try {
+        const created = await creates.add(write);
+        failed = false;
+        return created;
+      } catch (cause) {
+        const error = notStored(`Cannot store task "${record.id}"`, cause);
+        failed = error instanceof StoreError;
+        throw error;
+      }
     },
-    save: (record, additions) => saves.add({ record, additions }),
+    haveFailed: () => failed,
+    haveWorked() {
+      failed = false;
+    },
+    async save(record, additions) {
+      try {
+        return await saves.add({ record, additions });
+      } catch (error) {
+        throw writeError(`Cannot save task "${record.id}"`, error);
+      }
+    },
     drain: async () => {
       await Promise.all([creates.drain(), saves.drain()]);
     },
   };
 }
 
-async function createAll(pool: PostgresPool, writes: readonly Create[]): Promise<(Created | Error)[]> {
+interface CreateContext {
+  readonly pool: PostgresPool;
+  readonly clock: ServerClock;
+  readonly lostSecondsMax: number;
+}
+
+/** Each of the batch gets its own truth: the id that is stored, or an error that says what is known. */
+async function createAll(
+  writes: readonly Create[],
+  context: CreateContext,
+  isRepeated = false,
+): Promise<(Created | Error)[]> {
+  const { pool, clock } = context;
+  const start = performance.now();
+  const stored = await storeAll(writes, context);
+  const unstored = writes.filter(({ record }) => !stored.has(record.id));
+  // A failure here takes nothing back of those that are stored.
+  const others = await claimsOf(pool, unstored).catch((cause: unknown) =>
+    notStored("Cannot store tasks", cause),
+  );
+  if (others instanceof Error) {
+    return writes.map(({ record: { id } }) => (stored.has(id) ? { id } : others));
+  }
+  const isLate = unstored.length > 0 && others.size === 0;
+  if (isLate && !isRepeated && performance.now() - start < (pool.statementSecondsMax * 1000) / 2) {
+    // Not late by our clock: the server's was set since it was asked for.
+    clock.forget();
+    return await createAll(writes, context, true);
+  }
+  return writes.map(({ record: { id }, claim }) => {
+    if (stored.has(id)) return { id };
+    const first = others.get(claim?.key ?? "");
+    if (first === undefined) return tooLate(id);
+    return first.digest === claim?.digest ? { id: first.id } : "conflict";
+  });
+}
+
+const tooLate = (id: string): Error =>
+  new StoreError("unavailable", `Cannot store task "${id}": PostgreSQL came to it too late`);
+
+/** The ids of those that are stored; of the others it is certain that they will never be. */
+async function storeAll(
+  writes: readonly Create[],
+  { pool, clock, lostSecondsMax }: CreateContext,
+): Promise<Set<string>> {
+  const { statementSecondsMax } = pool;
+  const time = await clock.timeIn(statementSecondsMax);
+  const deadline = performance.now() + statementSecondsMax * 1000;
   const parameters = [
     writes.map(newRow),
     each(writes, ({ record: { id }, claim }) => (claim === undefined ? [] : [claimRow(id, claim)])),
@@ -65,28 +144,15 @@ async function createAll(pool: PostgresPool, writes: readonly Create[]): Promise
     each(writes, ({ tags }) => tags),
     ...addedParameters(writes),
   ];
-  let stored: Set<string>;
+  const values = [String(time), ...parameters.map((rows) => JSON.stringify(rows))];
+  const { rows, backend } = pool.start<{ n: number }>({ sql: createSql, values });
   try {
-    stored = idsOf(writes, await storedBy(pool, createSql, parameters));
-  } catch (error) {
-    if (isRefusal(error) || pool.isUnsent(error)) throw error;
-    stored = await storedIds(
-      pool,
-      writes.map(({ record }) => record.id),
-      error,
-    );
-    return writes.map(({ record: { id } }) => (stored.has(id) ? { id } : notStored(id, error)));
+    return idsOf(writes, new Set((await rows).map(({ n }) => n)));
+  } catch (cause) {
+    if (isRefusal(cause) || isUnsent(cause)) throw cause;
+    const ids = writes.map(({ record }) => record.id);
+    return await storedIds(pool, { ids, cause, backend: backend(), deadline }, lostSecondsMax);
   }
-  const others = await claimsOf(
-    pool,
-    writes.filter(({ record }) => !stored.has(record.id)),
-  );
-  return writes.map(({ record: { id }, claim }) => {
-    if (stored.has(id)) return { id };
-    const first = others.get(claim?.key ?? "");
-    if (first === undefined) return notStored(id, new Error("its claim went while it was read"));
-    return first.digest === claim?.digest ? { id: first.id } : "conflict";
-  });
 }
 
 const idsOf = (writes: readonly Create[], numbers: ReadonlySet<number>): Set<string> =>
@@ -103,37 +169,6 @@ async function claimsOf(
     values: [JSON.stringify(writes.map(({ claim }) => claim?.key))],
   });
   return new Map(rows.map(({ key, ...claim }) => [key, claim]));
-}
-
-const notStored = (id: string, cause: unknown): Error =>
-  new Error(`Cannot store task "${id}": ${cause instanceof Error ? cause.message : cause}`, { cause });
-
-/** So long a lost answer is asked for again: a server that crashed is usually back by then. */
-const answerSecondsMax = 15;
-
-/**
- * Which of the tasks are there, after the answer to their create was lost. Ids are made of chance, so one that is there is
- * that of the create. Whoever gets the lock knows that the create is over, either way.
- */
-async function storedIds(pool: PostgresPool, ids: readonly string[], lost: unknown): Promise<Set<string>> {
-  const deadline = Date.now() + answerSecondsMax * 1000;
-  for (;;) {
-    try {
-      await pool.run({ sql: `SELECT pg_advisory_xact_lock(${createLock})`, values: [] });
-      const rows = await pool.run<{ id: string }>({
-        sql: "SELECT id FROM task WHERE id IN (SELECT json_array_elements_text(?::text::json))",
-        values: [JSON.stringify(ids)],
-      });
-      return new Set(rows.map(({ id }) => id));
-    } catch (error) {
-      if (Date.now() > deadline) {
-        throw new Error("The connection was lost, and it is not known whether the tasks were stored", {
-          cause: lost ?? error,
-        });
-      }
-      await sleep(200);
-    }
-  }
 }
 
 /** The indexes in the batch of those writes that were stored. */
@@ -204,9 +239,3 @@ const weightOf = ({ record: { task }, additions: { tails } }: Write): number =>
   1000 +
   contentsOf(task).reduce((sum, { content }) => sum + content.length, 0) +
   tails.reduce((sum, { stdout, stderr }) => sum + stdout.length + stderr.length, 0);
-
-/** The server answered with an error of its own, so the whole statement was taken back; anything else may mean a lost answer. */
-function isRefusal(error: unknown): boolean {
-  const { name, severity_local } = error as { name?: string; severity_local?: string };
-  return name === "PostgresError" && severity_local === "ERROR";
-}

@@ -2,9 +2,10 @@
 
 import type { State } from "../tes/state.ts";
 import { type Dialect, listPage } from "./list.ts";
+import { notStored, writeError } from "./postgres-errors.ts";
 import { migrations } from "./postgres-migrations.ts";
 import { createPostgresPool, type PostgresOptions, type PostgresPool } from "./postgres-pool.ts";
-import { createPostgresWrites } from "./postgres-writes.ts";
+import { createPostgresWrites, type PostgresWrites } from "./postgres-writes.ts";
 import { columnsOf } from "./query.ts";
 import {
   type ContentRow,
@@ -17,6 +18,10 @@ import {
 } from "./rows.ts";
 import { searchKey, searchPrefix } from "./search-key.ts";
 import type { PageRequest, TaskStore } from "./store.ts";
+import { StoreError } from "./store-error.ts";
+
+/** A server that crashed is usually back by then. */
+const lostSecondsMax = 15;
 
 /** Taken while migrating, so that replicas that start at once do it one after the other. */
 const migrationLock = 8_372_000;
@@ -27,8 +32,9 @@ const migrationLock = 8_372_000;
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<TaskStore> {
   const pool = await openPool(options);
-  const writes = createPostgresWrites(pool);
-  const dialect: Dialect = { flavor: "postgres", run: pool.run };
+  const writes = createPostgresWrites(pool, options.lostSecondsMax ?? lostSecondsMax);
+  const readable: Pick<PostgresPool, "run"> = { run: (query) => pool.run<never>(query).catch(failedRead) };
+  const dialect: Dialect = { flavor: "postgres", run: readable.run };
   let isClosed = false;
   const open = <T>(work: () => Promise<T>): Promise<T> =>
     isClosed ? Promise.reject(new Error("The store is closed")) : work();
@@ -38,8 +44,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<TaskS
     },
     createOnce: (record, additions, claim) => open(() => writes.create(record, additions, claim)),
     save: (record, additions) => open(() => writes.save(record, additions)),
-    setting: (key, value) => open(() => setting(pool, key, value())),
-    ...reads(pool),
+    setting: (key, value) =>
+      open(() => setting(pool, key, value())).catch((error: unknown) => {
+        throw writeError(`Cannot store setting "${key}"`, error);
+      }),
+    check: () => open(() => check(pool, writes)),
+    ...reads(readable),
     listLines: async (request) =>
       mapPage(await listPage<LineRow>(dialect, "line", searched(request)), toLine),
     list: async (request) =>
@@ -51,6 +61,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<TaskS
     },
   };
 }
+
+const failedRead = (error: unknown): never => {
+  throw notStored("Cannot read the database", error);
+};
 
 /** With filters as the indexes hold what they look for. */
 const searched = ({ filter, ...rest }: PageRequest): PageRequest => ({
@@ -97,6 +111,25 @@ async function migrate(pool: PostgresPool): Promise<void> {
   });
 }
 
+/** A standby, or a server that was made read-only, says so. Whether there is room is seen by writing something that nobody reads. */
+async function check({ run }: PostgresPool, writes: PostgresWrites): Promise<void> {
+  try {
+    const [row] = await run<{ state: string }>({
+      sql: "SELECT current_setting('transaction_read_only') AS state",
+      values: [],
+    });
+    if (row?.state === "on") throw new StoreError("read-only", "PostgreSQL is read-only");
+    if (writes.haveFailed()) {
+      const sql =
+        "INSERT INTO setting (key, value) VALUES ('probe', repeat(md5(random()::text), 512)) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+      await run({ sql, values: [] });
+      writes.haveWorked();
+    }
+  } catch (error) {
+    throw notStored("Cannot write the database", error);
+  }
+}
+
 async function setting({ run }: PostgresPool, key: string, value: string): Promise<string> {
   await run({
     sql: "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -125,9 +158,12 @@ SELECT found.*,
     WHERE position = found.position) AS tails
 FROM (${recordSql}) AS found`;
 
+const liveSql = `SELECT id FROM task
+  WHERE live = 1 AND position > coalesce((SELECT position FROM task WHERE id = ?), 0) ORDER BY position LIMIT ?::bigint`;
+
 function reads({
   run,
-}: PostgresPool): Pick<TaskStore, "get" | "getFull" | "getLine" | "liveIds" | "liveStates"> {
+}: Pick<PostgresPool, "run">): Pick<TaskStore, "get" | "getFull" | "getLine" | "liveIds" | "liveStates"> {
   return {
     async get(id) {
       const [row] = await run<RecordRow>({ sql: recordSql, values: [id] });
@@ -157,11 +193,8 @@ function reads({
       });
       return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
     },
-    async liveIds() {
-      const rows = await run<{ id: string }>({
-        sql: "SELECT id FROM task WHERE live = 1 ORDER BY position",
-        values: [],
-      });
+    async liveIds({ after = "", limit } = { limit: Number.MAX_SAFE_INTEGER }) {
+      const rows = await run<{ id: string }>({ sql: liveSql, values: [after, limit] });
       return rows.map(({ id }) => id);
     },
   };

@@ -1,5 +1,7 @@
 // The embedded store: one SQLite file in WAL mode, every commit fsynced, for one replica of the service.
 
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Additions, Tail, TaskRecord } from "../tes/record.ts";
 import type { State } from "../tes/state.ts";
@@ -19,7 +21,7 @@ import {
   withContents,
 } from "./rows.ts";
 import { migrations } from "./sqlite-migrations.ts";
-import type { Claim, TaskStore } from "./store.ts";
+import type { Claim, LivePage, TaskStore } from "./store.ts";
 import { tagText } from "./tag-text.ts";
 
 /** Opens (and where needed makes or migrates) the file at `path`; ":memory:" is for tests. Throws if it is newer than this program. */
@@ -45,14 +47,29 @@ export function openSqliteStore(path: string): TaskStore {
     getLine: (id) => Promise.resolve(read.line(id)),
     listLines: async (request) => mapPage(await listPage<LineRow>(dialect, "line", request), toLine),
     list: async (request) => mapPage(await listPage<RecordRow>(dialect, "record", request), toRecord),
-    liveIds: () => Promise.resolve(read.liveIds()),
+    liveIds: (page) => Promise.resolve(read.liveIds(page)),
     liveStates: () => Promise.resolve(read.liveStates()),
+    check: async () => {
+      if (commits.hasFailed() || freeBytes(path) < freeBytesMin) await commits.add(write.probe);
+    },
     close: async () => {
       await commits.drain();
       database.close();
     },
   };
 }
+
+/** With less it is tried whether a task fits: there may be room in the files that are there. */
+const freeBytesMin = 16 * 1024 * 1024;
+
+function freeBytes(path: string): number {
+  if (path === ":memory:") return Number.POSITIVE_INFINITY;
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize;
+}
+
+/** About the size of a task that is not small. */
+const probeText = " ".repeat(16 * 1024);
 
 function migrate(database: DatabaseSync, path: string): void {
   const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
@@ -66,6 +83,10 @@ function migrate(database: DatabaseSync, path: string): void {
   });
 }
 
+/** A limit of -1 is none. */
+const liveSql = `SELECT id FROM task INDEXED BY task_live
+  WHERE live = 1 AND position > coalesce((SELECT position FROM task WHERE id = ?), 0) ORDER BY position LIMIT ?`;
+
 function reader(database: DatabaseSync) {
   const recordById = database.prepare(
     plannedOnce(
@@ -78,7 +99,7 @@ function reader(database: DatabaseSync) {
   const tails = database.prepare(
     "SELECT executor, stdout, stderr FROM tail WHERE position = ? ORDER BY executor",
   );
-  const live = database.prepare("SELECT id FROM task WHERE live = 1 ORDER BY position");
+  const live = database.prepare(liveSql);
 
   const liveStates = database.prepare(
     "SELECT state, count(*) AS count FROM task INDEXED BY task_live WHERE live = 1 GROUP BY state ORDER BY state",
@@ -105,7 +126,8 @@ function reader(database: DatabaseSync) {
         },
       };
     },
-    liveIds: () => (live.all() as { id: string }[]).map(({ id }) => id),
+    liveIds: ({ after = "", limit }: LivePage = { limit: -1 }) =>
+      (live.all(after, limit) as { id: string }[]).map(({ id }) => id),
     liveStates: () =>
       Object.fromEntries(
         (liveStates.all() as { state: State; count: number }[]).map(({ state, count }) => [state, count]),
@@ -154,6 +176,7 @@ function writer(database: DatabaseSync) {
   const insertSetting = database.prepare(
     "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
   );
+  const replaceProbe = database.prepare("INSERT OR REPLACE INTO setting (key, value) VALUES ('probe', ?)");
   const selectSetting = database.prepare("SELECT value FROM setting WHERE key = ?");
 
   function add(position: number, { systemLogs, tails }: Additions): void {
@@ -178,6 +201,10 @@ function writer(database: DatabaseSync) {
       updateDocument.run(JSON.stringify(run), row.position);
       add(row.position, additions);
       return true;
+    },
+    /** Writes something that nobody reads. */
+    probe(): void {
+      replaceProbe.run(probeText);
     },
     setting(key: string, value: () => string): string {
       insertSetting.run(key, value());

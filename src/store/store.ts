@@ -22,6 +22,11 @@ export interface PageRequest {
   readonly before?: number;
 }
 
+export interface LivePage {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
 /** A create that may be sent again: what its key stands for. */
 export interface Claim {
   readonly key: string;
@@ -33,9 +38,9 @@ export interface Claim {
 }
 
 /**
- * Every promise resolves only when what it says is on disk. Safe for concurrent calls. No method retries. A store that
- * cannot be written rejects, and then nothing of that call was stored; but if a network was between and the answer was lost, a
- * save may have been stored (read the record again, its version tells), and a create only if its error says that nobody knows.
+ * Every promise resolves only when what it says is on disk. Safe for concurrent calls. No method retries. A call that rejects
+ * stored nothing and never will, unless its StoreError is "outcome-unknown": then a save may have been stored (read the record
+ * again, its version tells), and so may a create.
  */
 export interface TaskStore {
   /** Stores a new task. Rejects if the id is taken. */
@@ -61,12 +66,14 @@ export interface TaskStore {
   listLines(request: PageRequest): Promise<TaskPage<TaskLine>>;
   /** As listLines, with the records, without contents. */
   list(request: PageRequest): Promise<TaskPage<TaskRecord>>;
-  /** The ids of all tasks to which something is still owed, oldest first. */
-  liveIds(): Promise<readonly string[]>;
+  /** The ids of pending tasks, oldest first: all, or at most `limit` of those that were stored after the task `after`. */
+  liveIds(page?: LivePage): Promise<readonly string[]>;
   /** How many tasks something is still owed to, by state; a state without any is left out. */
   liveStates(): Promise<Readonly<Partial<Record<State, number>>>>;
   /** A value kept for the service itself: the stored one, or `value` after storing it. Same answer for all callers. */
   setting(key: string, value: () => string): Promise<string>;
+  /** Resolves if a task could be stored now, and rejects as its create would. Writes only if there is reason to doubt it. */
+  check(): Promise<void>;
   /** Waits for what is under way and releases the files. */
   close(): Promise<void>;
 }

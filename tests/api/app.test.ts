@@ -1,5 +1,7 @@
 // What lies around the operations: bases, unknown paths, wrong methods, health, service-info, the OpenAPI document.
 import { describe, expect, test } from "bun:test";
+import { storeFailures } from "../../src/api/problem.ts";
+import { StoreError } from "../../src/store/store-error.ts";
 import { makeOffer } from "../support/make.ts";
 import { base, given } from "./given.ts";
 
@@ -69,15 +71,49 @@ describe("wrong methods", () => {
 });
 
 describe("health", () => {
-  test("alive, ready, not ready", async () => {
+  test("alive, ready, stopping", async () => {
     let ready = true;
     await using app = given({ isReady: () => ready });
     expect((await app.ask("GET", "/healthz")).status).toBe(200);
     expect((await app.ask("GET", "/readyz")).status).toBe(200);
     ready = false;
     expect((await app.ask("GET", "/healthz")).status).toBe(200);
-    expect((await app.ask("GET", "/readyz")).status).toBe(503);
+    const { status, body } = await app.ask("GET", "/readyz?exclude=create");
+    expect([status, body]).toEqual([503, { status: "not ready", reason: "The service is stopping" }]);
   });
+
+  test("a store that cannot be written: not ready, in words; ready for what only reads", async () => {
+    let asked = 0;
+    const check = () => {
+      asked += 1;
+      return Promise.reject(new StoreError("full", "/var/x"));
+    };
+    await using app = given({ store: { check } });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => app.ask("GET", "/readyz")));
+    expect(answers.map(({ status, body }) => [status, body])).toEqual(
+      answers.map(() => [503, { status: "not ready", reason: storeFailures.full }]),
+    );
+    expect(asked).toBe(1);
+    expect((await app.ask("GET", "/readyz?exclude=create")).status).toBe(200);
+    expect((await app.ask("GET", "/healthz")).status).toBe(200);
+  });
+
+  test("a store that does not answer: not ready, after a bounded time, and not asked again meanwhile", async () => {
+    let asked = 0;
+    const hang = () => {
+      asked += 1;
+      return new Promise<never>(() => undefined);
+    };
+    await using app = given({ store: { check: hang, getLine: hang } });
+    for (const path of ["/readyz", "/readyz", "/readyz?exclude=create"]) {
+      const { status, body } = await app.ask("GET", path);
+      expect([status, body]).toEqual([
+        503,
+        { status: "not ready", reason: "The database did not answer within 2 s" },
+      ]);
+    }
+    expect(asked).toBe(2);
+  }, 30_000);
 });
 
 test("service-info says what GA4GH and TES ask for", async () => {

@@ -253,13 +253,13 @@ describe("Idempotency-Key", () => {
   const post = (app: Given, key: string, body: unknown = task) =>
     app.ask("POST", `${base}/tasks`, { headers: { "idempotency-key": key }, body: JSON.stringify(body) });
 
-  test("the same create again answers the same id, stores one task and looks at it once", async () => {
+  test("the same create again answers the same id and stores one task, which is looked at each time", async () => {
     await using app = given();
     const answers = await Promise.all(Array.from({ length: 10 }, () => post(app, "k")));
     const [id] = await app.store.liveIds();
     expect(answers.map(({ status, body }) => [status, body])).toEqual(answers.map(() => [200, { id }]));
     expect(await app.store.liveIds()).toHaveLength(1);
-    expect(app.poked).toEqual([id ?? ""]);
+    expect(app.poked).toEqual(answers.map(() => id ?? ""));
   });
 
   test("another body is 422 and stores nothing; another key, or none, is another task", async () => {

@@ -1,6 +1,8 @@
 // The five operations of TES over HTTP, as clients send them, and the form of every refusal.
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { storeFailures } from "../../src/api/problem.ts";
+import { StoreError, type StoreErrorKind } from "../../src/store/store-error.ts";
 import { limits } from "../../src/tes/limits.ts";
 import { newRun } from "../../src/tes/record.ts";
 import { makeOffer, now } from "../support/make.ts";
@@ -215,17 +217,59 @@ describe("CreateTask refuses, and stores nothing", () => {
     expect(sent).toBeLessThanOrEqual(limits.bodyBytesMax + 4 * chunk.byteLength);
   });
 
-  test("a store that fails: 500, without its words, which are logged", async () => {
+  test("a failure that nobody foresaw: 500, without its words, which are logged, and without a promise", async () => {
     await using app = given({ store: { create: () => Promise.reject(new Error("disk /var/x is full")) } });
     const answer = await app.create(task);
-    expect([answer.status, answer.body]).toEqual([
-      500,
-      { status: 500, message: "Internal error; nothing was stored" },
-    ]);
+    expect([answer.status, answer.body]).toEqual([500, { status: 500, message: "Internal error" }]);
     expect(app.logged).toEqual([
       expect.objectContaining({ method: "POST", path: `${base}/tasks`, error: expect.any(Error) }),
     ]);
     expect(app.poked).toEqual([]);
+  });
+
+  test.each<{ kind: StoreErrorKind; message: string }>([
+    { kind: "full", message: "The database's disk is full; nothing was stored" },
+    { kind: "read-only", message: "The database is read-only; nothing was stored" },
+    { kind: "unavailable", message: "The database is not available; nothing was stored" },
+    {
+      kind: "outcome-unknown",
+      message:
+        "It is not known whether the task was stored: look for it in the list before you send it again, and send creates with an Idempotency-Key, which makes that safe",
+    },
+  ])("a store that fails as $kind: 503 with Retry-After, in words", async ({ kind, message }) => {
+    await using app = given({ store: { create: () => Promise.reject(new StoreError(kind, "/var/x")) } });
+    const answer = await app.create(task);
+    expect([answer.status, answer.headers.get("retry-after"), answer.body]).toEqual([
+      503,
+      "5",
+      { status: 503, message },
+    ]);
+    expect(app.logged).toHaveLength(1);
+    expect(app.poked).toEqual([]);
+  });
+
+  test("with an Idempotency-Key, one whose outcome is unknown is to be sent with it again", async () => {
+    const lost = new StoreError("outcome-unknown", "lost");
+    await using app = given({ store: { createOnce: () => Promise.reject(lost) } });
+    const answer = await app.ask("POST", `${base}/tasks`, {
+      headers: { "idempotency-key": "k" },
+      body: JSON.stringify(task),
+    });
+    expect([answer.status, answer.body]).toEqual([
+      503,
+      {
+        status: 503,
+        message: "It is not known whether the task was stored: send it again with the same Idempotency-Key",
+      },
+    ]);
+  });
+
+  test("a cancel whose outcome is unknown promises nothing", async () => {
+    const lost = new StoreError("outcome-unknown", "lost");
+    await using app = given({ store: { save: () => Promise.reject(lost) } });
+    await app.put("a");
+    const answer = await app.ask("POST", `${base}/tasks/a:cancel`);
+    expect([answer.status, answer.body]).toMatchObject([503, { message: storeFailures["outcome-unknown"] }]);
   });
 });
 

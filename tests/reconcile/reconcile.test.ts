@@ -75,6 +75,16 @@ describe("a task's whole life", () => {
     service.reconciler.poke("abc");
     expect((await store.until("abc", isCleared)).state).toBe("COMPLETE");
   });
+
+  test("a task that was put into the database behind its back", async () => {
+    await using store = openWatchedStore();
+    const cluster = createStandIn({ live: successfulLife(alone) });
+    await using _service = startService(store, cluster, undefined, { orphanSeconds: 0.05 });
+    await Bun.sleep(20);
+    await storeTask(store);
+    expect((await store.until("abc", isCleared)).state).toBe("COMPLETE");
+    expect(cluster.calls.filter((call) => call.startsWith("createPod"))).toEqual(["createPod tes-abc-1"]);
+  });
 });
 
 interface Story {

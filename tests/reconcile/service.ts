@@ -25,6 +25,7 @@ export interface Service extends AsyncDisposable {
 interface Rules {
   readonly work?: WorkVolume;
   readonly policy?: Partial<Policy>;
+  readonly orphanSeconds?: number;
 }
 
 /** Starts a reconciler; it ends with the value. */
@@ -32,7 +33,7 @@ export function startService(
   store: TaskStore,
   cluster: Cluster,
   clock = () => new Date(),
-  { work = { kind: "emptyDir" }, policy: rules = {} }: Rules = {},
+  { work = { kind: "emptyDir" }, policy: rules = {}, orphanSeconds = 60 }: Rules = {},
 ): Service {
   const pods = createPodCache(cluster, { selector: "", onTrouble: () => undefined });
   const creates = { concurrency: 4, perSecond: 1000 };
@@ -41,7 +42,7 @@ export function startService(
   const actions = createActions({ cluster, store, pods, settings, log: silent, clock, creates });
   const waits: unknown[] = [];
   const log = { ...silent, warn: (_: string, fields: object = {}) => void waits.push({ ...fields }) };
-  const reconciler = createReconciler({ store, pods, actions, policy, log, clock });
+  const reconciler = createReconciler({ store, pods, actions, policy, log, clock, orphanSeconds });
   const stopping = new AbortController();
   const running = reconciler.run(stopping.signal);
   return {

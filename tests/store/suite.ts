@@ -409,6 +409,19 @@ export function testTaskStore(kind: string, makePlace: () => Place): void {
       expect(await store.liveIds()).toEqual(["z", "m"]);
     });
 
+    test("liveIds come page by page, also after a task that is over meanwhile", async () => {
+      const ids = ["z", "a", "m", "n", "b"];
+      const records = ids.map((id) => recordOf(id));
+      const store = await storeOf(...records);
+      const first = await store.liveIds({ limit: 2 });
+      const [, second] = records;
+      if (second !== undefined) await store.save({ ...second, state: "COMPLETE", live: false }, noAdditions);
+      const next = await store.liveIds({ after: first.at(-1), limit: 2 });
+      const last = await store.liveIds({ after: next.at(-1), limit: 2 });
+      expect([first, next, last]).toEqual([["z", "a"], ["m", "n"], ["b"]]);
+      expect(await store.liveIds({ after: "b", limit: 2 })).toEqual([]);
+    });
+
     test("liveStates counts those that are live, by state", async () => {
       const records = [recordOf("z"), recordOf("a"), recordOf("m"), recordOf("n")] as const;
       const store = await storeOf(...records);
