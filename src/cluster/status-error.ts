@@ -75,17 +75,28 @@ export function toClusterError(action: string, error: unknown): ClusterError {
 /** The second as long as nobody has counted yet what a new ResourceQuota limits. */
 const quotaIsFull = /exceeded quota|status unknown for quota/;
 
+/**
+ * Said with a code of the server's own faults, and final all the same: what etcd, or the API server's client of it, does not take
+ * for its size; and what an admission webhook judged, with whatever code it chose.
+ */
+const isFinal =
+  /etcdserver: request is too large|trying to send message larger than max|^admission webhook .* denied the request/s;
+
 function kindOf(status: Status): ClusterErrorKind {
   if (status.code === 429) return "throttled";
   if (status.code === 403 && quotaIsFull.test(status.message)) return "quota";
   return isRefusal(status) ? "refused" : "unavailable";
 }
 
-/** True if the API server itself judged the object, so that the same call later would meet the same answer. */
+/**
+ * True if the API server itself judged the object, so that the same call later would meet the same answer. docs/failures.md lists
+ * these answers, and tests/with-cluster/kubernetes/final-answers.test.ts makes them.
+ */
 function isRefusal(status: Status): boolean {
-  if (status.code < 400 || status.code >= 500) return false;
   // The size limit is the one thing that a proxy in between rightly judges.
   if (status.reason === undefined) return status.code === 413;
+  if (status.code >= 400 && isFinal.test(status.message)) return true;
+  if (status.code < 400 || status.code >= 500) return false;
   // Credentials that ran out, or a role not bound yet, are faults of this service's set-up and not of the object.
   if (status.code === 401 || / cannot \w+ resource /.test(status.message)) return false;
   // 409 Conflict is a race inside the API server, as when two pods are charged to one ResourceQuota at once.
