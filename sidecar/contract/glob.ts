@@ -9,14 +9,6 @@ type Token =
 /** Whether the path holds a wildcard that is not escaped. A path without any is taken literally, backslashes too. */
 export const hasWildcards = (path: string): boolean => path.split("/").some((name) => !isLiteral(name));
 
-/** The names before the first one with a wildcard, unescaped, as a path; the names from there on, as patterns. */
-export function splitPattern(path: string): { folder: string; patterns: string[] } {
-  const names = path.split("/").filter((name) => name !== "");
-  const first = names.findIndex((name) => !isLiteral(name));
-  const literal = first < 0 ? names : names.slice(0, first);
-  return { folder: `/${literal.map(literalName).join("/")}`, patterns: first < 0 ? [] : names.slice(first) };
-}
-
 /** Whether the pattern has no wildcard: the name that it stands for is the only one that it matches. */
 export const isLiteral = (pattern: string): boolean => parse(pattern).every(({ type }) => type === "text");
 
@@ -25,6 +17,19 @@ export const literalName = (pattern: string): string =>
   parse(pattern)
     .map((token) => (token.type === "text" ? token.character : ""))
     .join("");
+
+/** The pattern up to its first wildcard, as it is written and as matching names have it. */
+export function fixedStart(pattern: string): { escaped: string; literal: string } {
+  const characters = [...pattern];
+  let [at, literal] = [0, ""];
+  while (at < characters.length) {
+    const { token, end } = parseToken(characters, at);
+    if (token.type !== "text") break;
+    literal += token.character;
+    at = end;
+  }
+  return { escaped: characters.slice(0, at).join(""), literal };
+}
 
 /** Whether a file name matches. A leading dot is matched by a literal dot only (POSIX 2.13.3). */
 export function matchesName(pattern: string, name: string): boolean {

@@ -1,8 +1,11 @@
 // TaskPlan: what the service asks a pod to do, as it travels in the pod (gzip + base64, see encodePlan).
 import * as v from "valibot";
 import { gunzip, gzip } from "./gzip.ts";
+import { type OutputPath, outputPath, type PathPrefix, plannedPrefix } from "./output-path.ts";
+import { normalizePath } from "./path.ts";
 
-const absolutePath = v.pipe(v.string(), v.startsWith("/"));
+const path = v.pipe(v.string(), v.startsWith("/"));
+const absolutePath = v.pipe(path, v.transform(normalizePath));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** One TES input. `content` (also the empty string without `url`) wins over `url` (TES 1.1, tesInput.content). */
@@ -14,12 +17,25 @@ const planInput = v.strictObject({
 });
 
 /** One TES output. With wildcards in `path`, `pathPrefix` is what is cut from each match before it is appended to `url`. */
-const planOutput = v.strictObject({
-  path: absolutePath,
-  type: v.picklist(["FILE", "DIRECTORY"]),
-  url: v.string(),
-  pathPrefix: v.optional(absolutePath),
-});
+const planOutput = v.pipe(
+  v.strictObject({
+    path: v.pipe(path, v.transform(outputPath)),
+    type: v.picklist(["FILE", "DIRECTORY"]),
+    url: v.string(),
+    pathPrefix: v.optional(path),
+  }),
+  v.transform(
+    ({ pathPrefix, ...output }): PlanOutput =>
+      pathPrefix === undefined ? output : { ...output, pathPrefix: plannedPrefix(output.path, pathPrefix) },
+  ),
+);
+
+export interface PlanOutput {
+  path: OutputPath;
+  type: "FILE" | "DIRECTORY";
+  url: string;
+  pathPrefix?: PathPrefix;
+}
 
 /** One TES executor, without its image: that stands in the pod spec. */
 const planExecutor = v.strictObject({
@@ -94,7 +110,6 @@ export const taskPlanSchema = v.strictObject({
 export type TaskPlan = v.InferOutput<typeof taskPlanSchema>;
 export type PlanInput = v.InferOutput<typeof planInput>;
 export type PlanInPlace = v.InferOutput<typeof planInPlace>;
-export type PlanOutput = v.InferOutput<typeof planOutput>;
 export type PlanExecutor = v.InferOutput<typeof planExecutor>;
 export type PlanMount = v.InferOutput<typeof planMount>;
 

@@ -1,4 +1,5 @@
 // Content: inputs that bring their own text.
+import type { TaskPath } from "../contract/path.ts";
 import type { PlanInput } from "../contract/plan.ts";
 import { inWords } from "./contradiction.ts";
 import type { StagedInput } from "./meeting.ts";
@@ -8,7 +9,7 @@ import { contentOf } from "./transfer.ts";
 import type { Unfinished } from "./unfinished.ts";
 
 interface ContentStage {
-  place(path: string): Place;
+  place(path: TaskPath): Place;
   /** All of the task's. */
   readonly inputs: readonly PlanInput[];
   readonly unfinished: Unfinished;

@@ -1,15 +1,19 @@
 // Contradiction: inputs of which one needs a folder where another has a file, told in words.
+import { isWithin, parentPath, type TaskPath } from "../contract/path.ts";
 import type { PlanInput } from "../contract/plan.ts";
-import { keyPath } from "./meeting.ts";
-import { segments } from "./mounts.ts";
 import { InTheWay } from "./staged-file.ts";
 import { StorageError } from "./storage.ts";
 
 /** The failure to make a file or a folder at that path for the input of that index; any other failure as it is. */
-export function inWords(error: unknown, path: string, index: number, inputs: readonly PlanInput[]): unknown {
+export function inWords(
+  error: unknown,
+  path: TaskPath,
+  index: number,
+  inputs: readonly PlanInput[],
+): unknown {
   if (!(error instanceof InTheWay)) return error;
-  const names = segments(path);
-  const at = `/${names.slice(0, names.length - error.above).join("/")}`;
+  let at = path;
+  for (let above = 0; above < error.above; above += 1) at = parentPath(at);
   return new StorageError("permanent", contradiction({ needed: error.needed, path: at }, index, inputs));
 }
 
@@ -18,7 +22,7 @@ const NAMED_MAX = 3;
 
 /** Says what is in the way with the fields of both. Which input brought it is not kept: named are those before that can have. */
 function contradiction(
-  { needed, path }: { needed: "file" | "folder"; path: string },
+  { needed, path }: { needed: "file" | "folder"; path: TaskPath },
   index: number,
   inputs: readonly PlanInput[],
 ): string {
@@ -36,10 +40,9 @@ function contradiction(
     : `inputs[${index}] has a ${needed} at "${path}", and there is a ${there}`;
 }
 
-function canBring(what: "file" | "folder", path: string, { path: own, type, content }: PlanInput): boolean {
-  const [here, at] = [`${keyPath(path)}/`, `${keyPath(own)}/`];
+function canBring(what: "file" | "folder", path: TaskPath, { path: own, type, content }: PlanInput): boolean {
   const mayBeFolder = type === "DIRECTORY" || content === undefined;
-  if (at === here) return what === "file" ? type === "FILE" : mayBeFolder;
-  if (here.startsWith(at)) return mayBeFolder;
-  return what === "folder" && at.startsWith(here);
+  if (own === path) return what === "file" ? type === "FILE" : mayBeFolder;
+  if (isWithin(path, own)) return mayBeFolder;
+  return what === "folder" && isWithin(own, path);
 }

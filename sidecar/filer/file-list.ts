@@ -1,6 +1,7 @@
 // File list: what is below a folder of the shared claim, links followed as far as tasks may use what they lead to.
 import { constants, type Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
+import { joinPath, type TaskPath } from "../contract/path.ts";
 import { type FilePaths, openFound, pathOfHandle } from "./file-path.ts";
 import type { Inside } from "./inside.ts";
 import { type Listed, StorageError } from "./storage.ts";
@@ -23,7 +24,7 @@ interface Folder {
  * Every file and every empty folder below the path; nothing if it is not there or no folder. What cannot be staged (a link to
  * nothing or out of the shared folders, a device, a socket) is an error: a folder that lacks something is not the folder.
  */
-export async function* listFiles(path: string, context: ListContext): AsyncIterable<Listed> {
+export async function* listFiles(path: TaskPath, context: ListContext): AsyncIterable<Listed> {
   const real = await context.paths.follow(path).catch(ifThere);
   if (!real || !(await lstat(real.local)).isDirectory()) return;
   const waiting: Folder[] = [{ real, path: "", above: [] }];
@@ -68,7 +69,7 @@ async function followLink(
 ): Promise<{ real: Inside; status: Stats }> {
   const { mount, path, local } = folder.real;
   // The folder's path has no links left in it, so only the entry itself can be one.
-  const real = { mount, path: `${path}/${name}`, local: `${local}/${name}` };
+  const real = { mount, path: joinPath(path, name), local: `${local}/${name}` };
   const status = await lstat(real.local).catch((error: unknown) => {
     throw isMissing(error) ? unfit(folder.path + name, "has a name that is not UTF-8, or went away") : error;
   });

@@ -3,14 +3,14 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { readFileUrl } from "../contract/file-url.ts";
+import { isWithin, joinPath, nameOf, parentPath, type TaskPath } from "../contract/path.ts";
 import { followInside, type Inside } from "./inside.ts";
-import { segments } from "./mounts.ts";
 import { mustRead } from "./must-read.ts";
 import { type FilesSettings, StorageError } from "./storage.ts";
 import { isMissing } from "./tree.ts";
 
 /** The path that the URL says. Throws a permanent StorageError if it says none, or one that cannot be meant. */
-export function pathOfFileUrl(url: string): string {
+export function pathOfFileUrl(url: string): TaskPath {
   return mustRead(readFileUrl(url)).path;
 }
 
@@ -22,49 +22,44 @@ export interface Reached {
 
 export interface FilePaths {
   /** Where the path leads. Throws a not-found StorageError if nothing is there, a denied one if it is not for tasks. */
-  follow(path: string): Promise<Inside>;
+  follow(path: TaskPath): Promise<Inside>;
   /** As far as there is something. Throws a denied StorageError as above. */
-  reach(path: string): Promise<Reached>;
+  reach(path: TaskPath): Promise<Reached>;
 }
 
 /** Links are read one by one, as the shared file system's own users see them, and never followed by the kernel. */
 export function filePaths({ root, bases, local }: FilesSettings): FilePaths {
   const mounts = [{ path: root, folder: "", file: false }];
-  const leadsTo = (path: string): Promise<Inside> => followInside(path, mounts, local);
+  const leadsTo = (path: TaskPath): Promise<Inside> => followInside(path, mounts, local);
 
-  async function deepest(path: string): Promise<Reached> {
+  async function deepest(path: TaskPath): Promise<Reached> {
     try {
       return { folder: await leadsTo(path), missing: [] };
     } catch (error) {
-      const names = segments(path);
-      const name = names.pop();
-      if (!isMissing(error) || name === undefined) throw error;
-      const above = await deepest(`/${names.join("/")}`);
-      return { ...above, missing: [...above.missing, name] };
+      if (!isMissing(error) || nameOf(path) === "") throw error;
+      const above = await deepest(parentPath(path));
+      return { ...above, missing: [...above.missing, nameOf(path)] };
     }
   }
 
-  let known: Promise<string[][]> | undefined;
+  let known: Promise<TaskPath[]> | undefined;
   /** A base may be a link itself: it is the operator's own. */
-  const realBases = (): Promise<string[][]> => {
-    known ??= Promise.all(bases.map(async (base) => namesOf(await deepest(base))));
+  const realBases = (): Promise<TaskPath[]> => {
+    known ??= Promise.all(bases.map(async (base) => pathOf(await deepest(base))));
     return known;
   };
 
-  async function mustBeShared(reached: Reached, path: string): Promise<void> {
-    const names = namesOf(reached);
-    const isWithin = (base: string[]) => base.every((name, index) => name === names[index]);
-    if ((await realBases()).some(isWithin)) return;
+  async function mustBeShared(reached: Reached, path: TaskPath): Promise<void> {
+    const real = pathOf(reached);
+    if ((await realBases()).some((base) => isWithin(real, base))) return;
     throw denied(path, "it leads out of");
   }
 
   const denied = (path: string, how: string): StorageError =>
     new StorageError("denied", `"${path}": ${how} the folders that tasks may use (${bases.join(", ")})`);
 
-  async function reach(path: string): Promise<Reached> {
-    const names = segments(path);
-    if (!bases.some((base) => segments(base).every((name, index) => name === names[index])))
-      throw denied(path, "it is not in");
+  async function reach(path: TaskPath): Promise<Reached> {
+    if (!bases.some((base) => isWithin(path, base))) throw denied(path, "it is not in");
     try {
       const reached = await deepest(path);
       await mustBeShared(reached, path);
@@ -84,7 +79,7 @@ export function filePaths({ root, bases, local }: FilesSettings): FilePaths {
   };
 }
 
-const namesOf = ({ folder, missing }: Reached): string[] => [...segments(folder.path), ...missing];
+const pathOf = ({ folder, missing }: Reached): TaskPath => joinPath(folder.path, ...missing);
 
 /** Opens what a path was found to lead to. Throws if something else lies there by now, or it is reached by a link. */
 export async function openFound(local: string, flags: number): Promise<FileHandle> {

@@ -1,6 +1,7 @@
 // File receive: one file of the shared claim into a receiver, from where an earlier copy was cut.
 import { constants, statSync, truncateSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import type { TaskPath } from "../contract/path.ts";
 import { clone, copyBytes } from "./file-copy.ts";
 import { type FilePaths, openFound } from "./file-path.ts";
 import { type Receiver, StorageError } from "./storage.ts";
@@ -12,7 +13,7 @@ interface ReceiveContext {
 
 /** Returns the file's size. Throws if it is written to meanwhile. */
 export async function receiveFile(
-  path: string,
+  path: TaskPath,
   receiver: Receiver,
   { paths, signal }: ReceiveContext,
 ): Promise<number> {
@@ -33,7 +34,7 @@ export async function receiveFile(
   throw new StorageError("transient", "the file changed while it was copied");
 }
 
-async function versionOf(handle: FileHandle, path: string): Promise<{ size: number; validator: string }> {
+async function versionOf(handle: FileHandle, path: TaskPath): Promise<{ size: number; validator: string }> {
   const status = await handle.stat({ bigint: true });
   // As not-found, so that a folder that was declared as a file is looked for next.
   if (status.isDirectory()) throw new StorageError("not-found", `"${path}" is a folder`);

@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { nameOf, parentPath, type TaskPath } from "../contract/path.ts";
 import { mustHold } from "./body.ts";
 import { clone, copyBytes } from "./file-copy.ts";
 import { type FilePaths, openFolder, pathOfHandle } from "./file-path.ts";
-import { segments } from "./mounts.ts";
 import { StorageError } from "./storage.ts";
 
 interface StoreContext {
@@ -18,7 +18,7 @@ interface StoreContext {
 interface Store {
   file: string;
   sizeBytes: number;
-  path: string;
+  path: TaskPath;
 }
 
 /** Under another name at first; it gets its own when all of it is on disk, and takes the place of what had it. */
@@ -26,12 +26,10 @@ export async function storeFile(
   { file, sizeBytes, path }: Store,
   { paths, signal, own }: StoreContext,
 ): Promise<void> {
-  const names = segments(path);
-  const name = names.pop();
-  if (name === undefined || path.endsWith("/"))
-    throw new StorageError("permanent", `"${path}" is no path of a file`);
+  const name = nameOf(path);
+  if (name === "") throw new StorageError("permanent", `"${path}" is no path of a file`);
   mustHold(file, sizeBytes);
-  await using folder = await openFolder(await paths.reach(`/${names.join("/")}`), makeFolderIn);
+  await using folder = await openFolder(await paths.reach(parentPath(path)), makeFolderIn);
   const key = createHash("sha256").update(`${own} ${path}`).digest("hex").slice(0, 16);
   // By the open folder, so that it is written there whatever becomes of the folder's name.
   const part = `${pathOfHandle(folder)}/.tespod-part-${key}`;
@@ -63,7 +61,7 @@ async function fill(
 }
 
 /** Makes the folder, and those above it that are missing. */
-export async function keepFolder(path: string, { paths }: StoreContext): Promise<void> {
+export async function keepFolder(path: TaskPath, { paths }: StoreContext): Promise<void> {
   const folder = await openFolder(await paths.reach(path), makeFolderIn);
   await folder.close();
 }

@@ -1,6 +1,7 @@
 // File storage: files and folders of a claim that the operator shares with tasks, below the folders that are named for it.
 import { randomUUID } from "node:crypto";
 import { lstat, realpath } from "node:fs/promises";
+import type { TaskPath } from "../contract/path.ts";
 import { listFiles } from "./file-list.ts";
 import { filePaths, pathOfFileUrl } from "./file-path.ts";
 import { receiveFile } from "./file-receive.ts";
@@ -34,7 +35,7 @@ export async function fileStorage(files: FilesSettings, signal: AbortSignal): Pr
 
 const DENIED_CODES = new Set(["EACCES", "EPERM", "EROFS"]);
 
-async function at<Value>(url: string, work: (path: string) => Promise<Value>): Promise<Value> {
+async function at<Value>(url: string, work: (path: TaskPath) => Promise<Value>): Promise<Value> {
   try {
     return await work(pathOfFileUrl(url));
   } catch (error) {

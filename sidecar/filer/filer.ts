@@ -1,4 +1,5 @@
 // Filer: stages a task's inputs and uploads its outputs.
+import type { TaskPath } from "../contract/path.ts";
 import type { TaskPlan } from "../contract/plan.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
@@ -65,7 +66,7 @@ async function stageCopies(
   const done: Copied = { files: 0, bytes: 0, folders: [] };
   if (waves.length === 0) return done;
   using unfinished = openUnfinished(folder);
-  const place = (path: string) => mustPlace(path, plan.mounts, folder);
+  const place = (path: TaskPath) => mustPlace(path, plan.mounts, folder);
   const ownText = (input: StagedInput): boolean => contentOf(input) !== undefined;
   // Those that come after no download. Most tasks have no other.
   const first = waves.findIndex((wave) => !wave.every(ownText));

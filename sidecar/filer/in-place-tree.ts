@@ -2,6 +2,7 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { normalizePath, type TaskPath } from "../contract/path.ts";
 import { followInside } from "./inside.ts";
 
 /** The bound on listings: whoever has more files is better served by an archive. */
@@ -24,7 +25,7 @@ export interface Found {
 
 interface Mounted {
   /** Where executors see it. */
-  path: string;
+  path: TaskPath;
   /** Where it really lies: below the claim's root on this side. */
   local: string;
   subPath: string;
@@ -76,7 +77,7 @@ const named = (name: string): string => (name === "" ? "it" : `"${name}" in it`)
 async function mustStayInside(name: string, { path, local, subPath }: Mounted): Promise<void> {
   const mount = { path, folder: subPath, file: false, volume: local };
   try {
-    await lstat((await followInside(`${path}/${name}`, [mount], local)).local);
+    await lstat((await followInside(normalizePath(`${path}/${name}`), [mount], local)).local);
   } catch {
     throw new Unfit(`"${name}" in it is a link that leads out of it, or to nothing`);
   }

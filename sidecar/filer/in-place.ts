@@ -2,6 +2,7 @@
 // make a folder of what is missing, follow links as the node does, and knows nothing of what tasks may use.
 import { lstat, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
+import { normalizePath, relativeTo, type TaskPath } from "../contract/path.ts";
 import type { PlanInPlace, PlanInput } from "../contract/plan.ts";
 import type { ReportEvent } from "../contract/report.ts";
 import { publicUrl } from "../contract/scheme.ts";
@@ -12,7 +13,7 @@ import { type FilePaths, filePaths, pathOfFileUrl } from "./file-path.ts";
 import type { FilerContext } from "./filer.ts";
 import { type Found, treeInPlace, Unfit } from "./in-place-tree.ts";
 import { cannotStage, type UrlInput } from "./inputs.ts";
-import { placeOf, segments, taskFolder } from "./mounts.ts";
+import { placeOf, taskFolder } from "./mounts.ts";
 import { retry } from "./retry.ts";
 import { leaveSeen, type Seen, seenAt } from "./seen-in-place.ts";
 import { makeEmptyFile, makeFolder } from "./staged-file.ts";
@@ -31,7 +32,7 @@ export interface InPlace {
 interface Look {
   paths: FilePaths;
   /** The claim's root, in the paths of tasks and on this side. */
-  root: string;
+  root: TaskPath;
   local: string;
   signal: AbortSignal;
 }
@@ -123,11 +124,11 @@ async function lookAt(
       throw new StorageError("permanent", `"${real.path}" is neither a file nor a folder`);
     if (!isFolder && type === "DIRECTORY") throw new StorageError("not-found", "there is nothing below it");
     const found = await treeInPlace(
-      { path, local: look.local, subPath: segments(real.path).slice(segments(look.root).length).join("/") },
+      { path, local: look.local, subPath: relativeTo(real.path, look.root) ?? "" },
       status,
       look.signal,
     );
-    const planned = `/${[...segments(look.root), ...segments(subPath)].join("/")}`;
+    const planned = normalizePath(`${look.root}/${subPath}`);
     if (real.path !== planned) throw new Unfit("a link leads to it", real.path);
     return { ...found, isFolder };
   } catch (error) {

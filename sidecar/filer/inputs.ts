@@ -1,5 +1,6 @@
 // Inputs: brings what a task declares as its inputs into the work volume.
 import PQueue from "p-queue";
+import type { TaskPath } from "../contract/path.ts";
 import type { PlanInput } from "../contract/plan.ts";
 import { publicUrl } from "../contract/scheme.ts";
 import { unlessAborted } from "../within.ts";
@@ -37,7 +38,7 @@ export type UrlInput = StagedInput & { url: string };
 const isFromUrl = (input: StagedInput): input is UrlInput => contentOf(input) === undefined;
 
 interface Stage {
-  place(path: string): Place;
+  place(path: TaskPath): Place;
   /** All of the task's. */
   inputs: readonly PlanInput[];
   unfinished: Unfinished;
@@ -192,7 +193,7 @@ async function downloadFile({ path, url }: Download, input: UrlInput, stage: Sta
   }
 }
 
-function addEmptyFolder(path: string, input: UrlInput, { place, inputs }: Stage): void {
+function addEmptyFolder(path: TaskPath, input: UrlInput, { place, inputs }: Stage): void {
   try {
     makeFolder(place(path).local);
   } catch (error) {
@@ -202,7 +203,7 @@ function addEmptyFolder(path: string, input: UrlInput, { place, inputs }: Stage)
 
 async function transfer(
   url: string,
-  { path, file, storage }: { path: string; file: string; storage: Storage },
+  { path, file, storage }: { path: TaskPath; file: string; storage: Storage },
   stage: Stage,
 ): Promise<number> {
   const receiver: Receiver = { file };

@@ -1,14 +1,15 @@
 // Inside: follows the links that a task left, as far as they stay within the task's own files.
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
-import { type Mount, type Place, placeOf, segments } from "./mounts.ts";
+import { joinPath, namesIn, normalizePath, segments, type TaskPath } from "../contract/path.ts";
+import { type Mount, type Place, placeOf } from "./mounts.ts";
 
 /** The links that Linux itself would follow in one path. */
 const LINKS_MAX = 40;
 
 /** Where a container path leads once all links are followed. */
 export interface Inside extends Place {
-  path: string;
+  path: TaskPath;
 }
 
 /**
@@ -16,7 +17,11 @@ export interface Inside extends Place {
  * environment with the storage keys among them, so every link is read here and none is left to the kernel.
  * Throws RangeError if it leads out of the mounts, and as lstat does if something is missing.
  */
-export async function followInside(path: string, mounts: readonly Mount[], folder: string): Promise<Inside> {
+export async function followInside(
+  path: TaskPath,
+  mounts: readonly Mount[],
+  folder: string,
+): Promise<Inside> {
   const outside = () => new RangeError(`Cannot use "${path}": it leads outside the task's files`);
   const done: string[] = [];
   let ahead = segments(path);
@@ -27,7 +32,7 @@ export async function followInside(path: string, mounts: readonly Mount[], folde
       continue;
     }
     done.push(name);
-    const place = placeOf(`/${done.join("/")}`, mounts, folder);
+    const place = placeOf(pathOf(done), mounts, folder);
     // Above the mounts lies the image, which is not to be seen from here.
     if (!place) continue;
     if (!(await lstat(place.local)).isSymbolicLink()) continue;
@@ -36,13 +41,16 @@ export async function followInside(path: string, mounts: readonly Mount[], folde
     const target = await readlink(place.local);
     done.pop();
     if (target.startsWith("/")) done.length = 0;
-    ahead = [...segments(target), ...ahead];
+    ahead = [...namesIn(target), ...ahead];
   }
-  const real = `/${done.join("/")}`;
+  const real = pathOf(done);
   const place = placeOf(real, mounts, folder);
   if (!place) throw outside();
   return { ...place, path: real };
 }
+
+const pathOf = (names: readonly string[]): TaskPath => joinPath(root, ...names);
+const root = normalizePath("/");
 
 /**
  * Opens a followed path for reading. Throws if it is not, or no longer, a regular file: a FIFO would block for ever. In the shared

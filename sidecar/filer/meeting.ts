@@ -1,6 +1,6 @@
 // Meeting: in which order inputs are staged that name one path, or of which one lies in another. Pure.
+import { parentPath, type TaskPath } from "../contract/path.ts";
 import type { PlanInput } from "../contract/plan.ts";
-import { segments } from "./mounts.ts";
 
 /** An input that is to be staged, and where it stands among the task's. */
 export type StagedInput = PlanInput & { readonly index: number };
@@ -17,10 +17,11 @@ export function wavesOf<Input extends PlanInput>(inputs: readonly Input[]): Inpu
 function groupByLevel<Input extends PlanInput>(inputs: readonly Input[]): Input[][] {
   const waves: Input[][] = [];
   /** The next free group at each path, and at what lies below each folder. */
-  const nextAt = new Map<string, number>();
-  const nextBelow = new Map<string, number>();
+  const nextAt = new Map<TaskPath, number>();
+  const nextBelow = new Map<TaskPath, number>();
   for (const input of inputs) {
-    const [path = "", ...above] = upwards(input.path);
+    const { path } = input;
+    const above = upwards(path);
     const meeting = [path, ...above].map((each) => nextAt.get(each) ?? 0);
     const level = Math.max(nextBelow.get(path) ?? 0, ...meeting);
     nextAt.set(path, level + 1);
@@ -32,17 +33,14 @@ function groupByLevel<Input extends PlanInput>(inputs: readonly Input[]): Input[
 }
 
 function withoutRepeats<Input extends PlanInput>(inputs: readonly Input[]): Input[] {
-  const keyOf = ({ type, url, content, path }: Input) => JSON.stringify([type, url, content, keyPath(path)]);
+  const keyOf = ({ type, url, content, path }: Input) => JSON.stringify([type, url, content, path]);
   const last = new Map(inputs.map((input, index) => [keyOf(input), index]));
   return inputs.filter((input, index) => last.get(keyOf(input)) === index);
 }
 
-export const keyPath = (path: string): string => segments(path).join("/");
-
-/** The path, then each folder above it. */
-function upwards(path: string): string[] {
-  const names = segments(path);
-  return Array.from({ length: names.length + 1 }, (_, count) =>
-    names.slice(0, names.length - count).join("/"),
-  );
+/** Each folder above the path, the nearest first. */
+function upwards(path: TaskPath): TaskPath[] {
+  const above: TaskPath[] = [];
+  for (let at = path; at !== "/"; at = parentPath(at)) above.push(parentPath(at));
+  return above;
 }

@@ -1,5 +1,6 @@
 // Mounts: where a path of the executors lies, in the work volume or in the shared claim.
 import { join } from "node:path";
+import { joinPath, normalizePath, segments, type TaskPath } from "../contract/path.ts";
 import type { PlanMount, TaskPlan } from "../contract/plan.ts";
 
 /** A mount of the executors; without `volume`, its folder is in the task's own of the work volume. */
@@ -24,29 +25,27 @@ export interface Place {
 export const taskFolder = (work: string, plan: Pick<TaskPlan, "workFolder">): string =>
   join(work, plan.workFolder);
 
-/** The names between the slashes; empty ones and "." do not count. */
-export const segments = (path: string): string[] =>
-  path.split("/").filter((name) => name !== "" && name !== ".");
-
 /**
  * The place of a container path: below the mount with the longest path that holds it. Undefined if no mount holds it.
  * Throws if the path has a "..": what it means depends on links that the task made.
  */
-export function placeOf(path: string, mounts: readonly Mount[], folder: string): Place | undefined {
+export function placeOf(path: TaskPath, mounts: readonly Mount[], folder: string): Place | undefined {
   const names = segments(path);
   if (names.includes("..")) throw new RangeError(`Cannot use "${path}": it holds ".."`);
   for (const { depth, byPath } of levelsOf(mounts)) {
-    const mount = depth > names.length ? undefined : byPath.get(names.slice(0, depth).join("/"));
+    const mount = depth > names.length ? undefined : byPath.get(joinPath(root, ...names.slice(0, depth)));
     if (mount === undefined || (mount.file && depth < names.length)) continue;
     return { mount, local: join(mount.volume ?? folder, mount.folder, ...names.slice(depth)) };
   }
   return undefined;
 }
 
-/** The mounts whose paths have so many names, by these names. */
+const root = normalizePath("/");
+
+/** The mounts whose paths have so many names, by these paths. */
 interface Level {
   readonly depth: number;
-  readonly byPath: ReadonlyMap<string, Mount>;
+  readonly byPath: ReadonlyMap<TaskPath, Mount>;
 }
 
 /** The deepest level first, for every list of mounts once: places are asked for by every file. */
@@ -59,14 +58,14 @@ function levelsOf(mounts: readonly Mount[]): readonly Level[] {
     .sort(([one], [other]) => other - one)
     .map(([depth, those]) => ({
       depth,
-      byPath: new Map(those.map((mount) => [segments(mount.path).join("/"), mount])),
+      byPath: new Map(those.map((mount) => [mount.path, mount])),
     }));
   levels.set(mounts, found);
   return found;
 }
 
 /** As placeOf, but a path outside all mounts is an error: the plan promises a mount for every path it names. */
-export function mustPlace(path: string, mounts: readonly PlanMount[], folder: string): Place {
+export function mustPlace(path: TaskPath, mounts: readonly PlanMount[], folder: string): Place {
   const place = placeOf(path, mounts, folder);
   if (!place) throw new RangeError(`Cannot use "${path}": no mount of the plan holds it`);
   return place;

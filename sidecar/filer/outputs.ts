@@ -1,6 +1,8 @@
 // Outputs: brings what a task declares as its outputs from the work volume into storage.
 import { realpath } from "node:fs/promises";
 import PQueue from "p-queue";
+import { searchOf } from "../contract/output-path.ts";
+import type { TaskPath } from "../contract/path.ts";
 import type { PlanOutput } from "../contract/plan.ts";
 import type { UploadedFile } from "../contract/report.ts";
 import { publicUrl } from "../contract/scheme.ts";
@@ -14,7 +16,7 @@ import { mountsOf, taskFolder } from "./mounts.ts";
 import { watchProgress } from "./progress.ts";
 import { retry } from "./retry.ts";
 import type { RetryPauses, Storage } from "./storage.ts";
-import { searchOf, uploadUrl } from "./transfer.ts";
+import { uploadUrl } from "./transfer.ts";
 import { filesAt, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
 
 const UPLOADS_AT_ONCE = 8;
@@ -125,7 +127,7 @@ function boundedNotes(report: Report): { note(message: string): void; flushNotes
 }
 
 async function addOutput(output: PlanOutput, delivery: Delivery): Promise<void> {
-  const { folder, patterns } = searchOf(output);
+  const { folder, patterns } = searchOf(output.path);
   try {
     const found = patterns.length === 0 ? [folder] : await matchingPaths(folder, patterns, delivery.tree);
     for (const path of found) await addFiles(output, path, delivery);
@@ -135,7 +137,7 @@ async function addOutput(output: PlanOutput, delivery: Delivery): Promise<void> 
   }
 }
 
-async function addFiles(output: PlanOutput, found: string, delivery: Delivery): Promise<void> {
+async function addFiles(output: PlanOutput, found: TaskPath, delivery: Delivery): Promise<void> {
   try {
     for await (const file of filesAt(found, delivery.tree)) {
       if (delivery.faults.length >= FAULTS_MAX) return;

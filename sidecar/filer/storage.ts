@@ -1,5 +1,5 @@
 // Storage: what every kind of storage promises, and how it fails.
-
+import type { TaskPath } from "../contract/path.ts";
 import { publicUrl } from "../contract/scheme.ts";
 import type { Checksum, Sum } from "./checksum.ts";
 import type { HostLogin } from "./netrc.ts";
@@ -189,9 +189,9 @@ export interface FtpSettings {
 
 export interface FilesSettings {
   /** Where the claim's own root is in the paths that tasks name. */
-  root: string;
+  root: TaskPath;
   /** The folders that they may use, as such paths. */
-  bases: readonly string[];
+  bases: readonly TaskPath[];
   /** Where the claim is mounted on this side. */
   local: string;
 }

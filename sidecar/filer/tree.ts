@@ -3,12 +3,13 @@ import type { Dirent } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
+import { joinPath, type TaskPath } from "../contract/path.ts";
 import { followInside, type Inside } from "./inside.ts";
 import type { Mount } from "./mounts.ts";
 
 /** A regular file, or an empty folder. `path` is how the task names it, `real` where that leads once links are followed. */
 export interface TaskFile {
-  path: string;
+  path: TaskPath;
   real: Inside;
   sizeBytes: number;
   isFolder: boolean;
@@ -30,13 +31,13 @@ export const isMissing = (error: unknown): boolean =>
   MISSING_CODES.has((error as NodeJS.ErrnoException).code ?? "");
 
 /** The file at a path, or all files and empty folders below the folder there, by name. Throws as lstat if nothing is there. */
-export async function* filesAt(path: string, tree: Tree): AsyncIterable<TaskFile> {
+export async function* filesAt(path: TaskPath, tree: Tree): AsyncIterable<TaskFile> {
   yield* walk(path, await followInside(path, tree.mounts, tree.folder), tree, []);
 }
 
 /** `above` are the folders that the walk is in, so that a link to one of them does not lead it round for ever. */
 async function* walk(
-  path: string,
+  path: TaskPath,
   real: Inside,
   tree: Tree,
   above: readonly string[],
@@ -59,10 +60,10 @@ async function* walk(
 
 async function* walkChild(
   entry: Dirent,
-  folder: { path: string; real: Inside },
+  folder: { path: TaskPath; real: Inside },
   { tree, above }: { tree: Tree; above: readonly string[] },
 ): AsyncIterable<TaskFile> {
-  const path = below(folder.path, entry.name);
+  const path = joinPath(folder.path, entry.name);
   let real = childOf(folder.real, entry.name, tree.mounts);
   try {
     if (entry.isSymbolicLink()) real = await followInside(real.path, tree.mounts, tree.folder);
@@ -75,7 +76,7 @@ async function* walkChild(
 
 /** The folder's path has no links left in it, so only the entry itself can be one; or else another mount lies over it. */
 function childOf({ mount, local, path }: Inside, name: string, mounts: readonly Mount[]): Inside {
-  const child = below(path, name);
+  const child = joinPath(path, name);
   const over = mounts.find(({ volume, path: at }) => volume !== undefined && at === child);
   if (over?.volume === undefined) return { mount, local: join(local, name), path: child };
   return { mount: over, local: join(over.volume, over.folder), path: child };
@@ -93,26 +94,25 @@ async function isThere(path: string, { local }: Inside, { failed }: Tree): Promi
   }
 }
 
-const below = (folder: string, name: string): string => `${folder.replace(/\/+$/, "")}/${name}`;
-
 /** The paths below a folder that match, name for name. A pattern that finds nothing is fine, and so is a folder that is not there. */
 export async function matchingPaths(
-  folder: string,
+  folder: TaskPath,
   patterns: readonly string[],
   tree: Tree,
-): Promise<string[]> {
+): Promise<TaskPath[]> {
   const [pattern, ...rest] = patterns;
   if (pattern === undefined) return (await exists(folder, tree)) ? [folder] : [];
   const names = isLiteral(pattern) ? [literalName(pattern)] : await namesIn(folder, tree);
-  const matching = names.filter((name) => matchesName(pattern, name));
-  const found: string[] = [];
+  // A pattern can escape them only: no folder lists them.
+  const matching = names.filter((name) => name !== "." && name !== ".." && matchesName(pattern, name));
+  const found: TaskPath[] = [];
   for (const name of matching) {
-    found.push(...(await matchingPaths(below(folder, name), rest, tree)));
+    found.push(...(await matchingPaths(joinPath(folder, name), rest, tree)));
   }
   return found;
 }
 
-async function exists(path: string, tree: Tree): Promise<boolean> {
+async function exists(path: TaskPath, tree: Tree): Promise<boolean> {
   try {
     await lstat((await followInside(path, tree.mounts, tree.folder)).local);
     return true;
@@ -123,7 +123,7 @@ async function exists(path: string, tree: Tree): Promise<boolean> {
   }
 }
 
-async function namesIn(folder: string, tree: Tree): Promise<string[]> {
+async function namesIn(folder: TaskPath, tree: Tree): Promise<string[]> {
   try {
     return (await readdir((await followInside(folder, tree.mounts, tree.folder)).local)).sort();
   } catch {

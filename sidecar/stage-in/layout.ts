@@ -1,9 +1,10 @@
 // Layout: the folders and programs that must be in place before any executor container starts.
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TaskPath } from "../contract/path.ts";
 import { BUSYBOX, GATE, LAID_OUT, NO_FORMAT, SHELL } from "../contract/paths.ts";
 import type { TaskPlan } from "../contract/plan.ts";
-import { mustPlace, segments, taskFolder } from "../filer/mounts.ts";
+import { mustPlace, taskFolder } from "../filer/mounts.ts";
 import type { Roots } from "../roots.ts";
 import { makeStepFolders } from "../step/folder.ts";
 
@@ -39,7 +40,7 @@ function layOutMounts(plan: TaskPlan, folder: string): void {
   }
 }
 
-function modeOf(path: string, file: boolean): number {
+function modeOf(path: TaskPath, file: boolean): number {
   if (file) return 0o666;
-  return segments(path).join("/") === "tmp" ? 0o1777 : 0o777;
+  return path === "/tmp" ? 0o1777 : 0o777;
 }

@@ -1,4 +1,6 @@
 // Step script: one executor of the plan as a script for the gate's shell (mksh), every value in single quotes.
+
+import { parentPath, type TaskPath } from "../contract/path.ts";
 import { BUSYBOX, NO_FORMAT, STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
 import type { PlanExecutor } from "../contract/plan.ts";
 
@@ -51,8 +53,6 @@ const makeFolder = (folder: string): string =>
 
 const workdir = (folder: string): string[] => [makeFolder(folder), `cd ${quote(folder)} || exit 125`];
 
-const parent = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
-
 /**
  * The FIFOs are opened before anything that can fail, for their tees wait for it; then stderr, so that what is wrong with the
  * others is said there.
@@ -72,8 +72,8 @@ function redirects({ stdin, stdout, stderr }: PlanExecutor): string[] {
 }
 
 /** A failing `exec >file` would end the shell with 1, so the file is tried, and emptied, beforehand. */
-const openForWriting = (path: string): string[] => [
-  makeFolder(parent(path)),
+const openForWriting = (path: TaskPath): string[] => [
+  makeFolder(parentPath(path)),
   `true >${quote(path)} || exit 125`,
 ];
 

@@ -1,5 +1,6 @@
 // Output: what an executor writes to stdout and stderr, as excerpts for the task's log.
 import { join } from "node:path";
+import type { TaskPath } from "../contract/path.ts";
 import { STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
 import type { PlanExecutor, TaskPlan } from "../contract/plan.ts";
 import { followInside, openInside } from "../filer/inside.ts";
@@ -20,7 +21,8 @@ export function readOutput(executor: PlanExecutor, step: string, plan: TaskPlan,
   // Of an output with a file of its own only stderr's FIFO is in use: what went wrong before the file was open.
   const reads = [fill(stderr, join(step, STDERR_FIFO))];
   if (executor.stdout === undefined) reads.push(fill(stdout, join(step, STDOUT_FIFO)));
-  const fromFile = (path: string | undefined) => (path === undefined ? "" : fileExcerpt(path, plan, folder));
+  const fromFile = (path: TaskPath | undefined) =>
+    path === undefined ? "" : fileExcerpt(path, plan, folder);
   return {
     drained: Promise.allSettled(reads),
     excerpts: async () => ({
@@ -35,7 +37,7 @@ async function fill(excerpt: Excerpt, fifo: string): Promise<void> {
 }
 
 /** Empty if there is no file, or it is none that may be read: then the upload of it, or nobody, has something to say. */
-async function fileExcerpt(path: string, plan: TaskPlan, folder: string): Promise<string> {
+async function fileExcerpt(path: TaskPath, plan: TaskPlan, folder: string): Promise<string> {
   try {
     await using file = await openInside(await followInside(path, plan.mounts, folder));
     const { size } = await file.stat();

@@ -1,9 +1,9 @@
 // The variables that say what of storage task pods get besides Secrets: a claim with files, and an identity of their own.
 import * as v from "valibot";
+import { isWithin, normalizePath } from "../../sidecar/contract/path.ts";
 import { defined } from "../defined.ts";
 import type { PodSettings, SharedFiles, WebIdentity } from "../pod/settings.ts";
 import { isObjectName } from "../tes/kubernetes-names.ts";
-import { isWithin, normalizePath } from "../tes/path.ts";
 import { integer, list, optionalInteger, text } from "./values.ts";
 
 const objectName = v.optional(

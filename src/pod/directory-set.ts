@@ -1,14 +1,16 @@
 // Sets of directories, of which thousands may come in one task: sorted once, then asked in logarithmic time.
+import type { TaskPath } from "../../sidecar/contract/path.ts";
 
 /**
  * Paths in an order in which all that lies in a directory comes right after it: no name can hold a NUL, and nothing sorts
  * before it. The root is "".
  */
-export const sortKey = (path: string): string => (path === "/" ? "" : path.replaceAll("/", "\0"));
-export const pathOfKey = (key: string): string => (key === "" ? "/" : key.replaceAll("\0", "/"));
+export const sortKey = (path: TaskPath): string => (path === "/" ? "" : path.replaceAll("/", "\0"));
+export const pathOfKey = (key: string): TaskPath =>
+  (key === "" ? "/" : key.replaceAll("\0", "/")) as TaskPath;
 
-/** The sort keys of those directories that lie in none of the others, sorted. The paths are normalized. */
-export function outermostKeys(paths: Iterable<string>): string[] {
+/** The sort keys of those directories that lie in none of the others, sorted. */
+export function outermostKeys(paths: Iterable<TaskPath>): string[] {
   const outermost: string[] = [];
   let last: string | undefined;
   for (const key of [...new Set(paths)].map(sortKey).sort()) {
@@ -20,7 +22,7 @@ export function outermostKeys(paths: Iterable<string>): string[] {
 }
 
 /** The sort keys of those paths that lie in another, hold another, or come more than once. */
-export function overlappingKeys(paths: readonly string[]): ReadonlySet<string> {
+export function overlappingKeys(paths: readonly TaskPath[]): ReadonlySet<string> {
   const overlapping = new Set<string>();
   let last: string | undefined;
   for (const key of paths.map(sortKey).sort()) {
@@ -36,7 +38,7 @@ export const isWithinKey = (key: string, directory: string): boolean =>
   (key.startsWith(directory) && (key.length === directory.length || key[directory.length] === "\0"));
 
 /** Which of the directories a path is or lies in; none of them lies in another, and their keys are sorted. */
-export function holderAmong(keys: readonly string[]): (path: string) => string | undefined {
+export function holderAmong(keys: readonly string[]): (path: TaskPath) => TaskPath | undefined {
   return (path) => {
     const wanted = sortKey(path);
     const candidate = keys[firstAbove(keys, wanted) - 1];
@@ -45,7 +47,7 @@ export function holderAmong(keys: readonly string[]): (path: string) => string |
 }
 
 /** Whether one of the paths, whose keys are sorted, is the directory or lies in it. */
-export function anyWithin(keys: readonly string[]): (directory: string) => boolean {
+export function anyWithin(keys: readonly string[]): (directory: TaskPath) => boolean {
   return (directory) => {
     const wanted = sortKey(directory);
     const at = firstAbove(keys, wanted);

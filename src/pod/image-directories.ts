@@ -1,5 +1,6 @@
 // Which directories images have something of their own in, so that no mount is put over them that the task did not ask for.
-import { isScratchFolder, isSystemFolder, parentPath } from "../tes/path.ts";
+import { parentPath, type TaskPath } from "../../sidecar/contract/path.ts";
+import { isScratchFolder, isSystemFolder } from "../tes/path.ts";
 
 /** In these each directory belongs to a user, a package or a service of the image: /home/jovyan, /opt/conda, /var/www. */
 const ownersParents: ReadonlySet<string> = new Set(["/home", "/opt", "/run", "/srv", "/var", "/var/lib"]);
@@ -35,8 +36,8 @@ const programDirectories: ReadonlySet<string> = new Set([
   "/workspace",
 ]);
 
-/** True if images may have there what a tool needs. What holds such a directory is one itself. The path is normalized. */
-export function isImageDirectory(path: string): boolean {
+/** True if images may have there what a tool needs. What holds such a directory is one itself. */
+export function isImageDirectory(path: TaskPath): boolean {
   if (isScratchFolder(path) || enginesDirectories.has(path)) return false;
   return isSystemFolder(path) || programDirectories.has(path) || ownersParents.has(parentPath(path));
 }

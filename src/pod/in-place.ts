@@ -1,9 +1,10 @@
 // Which inputs executors see in the shared claim itself, read-only, and are not copied: where nobody could tell the difference
 // but by writing to them.
 import { isFileUrl, readFileUrl } from "../../sidecar/contract/file-url.ts";
-import { hasWildcards, matchesName, splitPattern } from "../../sidecar/contract/glob.ts";
+import { matchesName } from "../../sidecar/contract/glob.ts";
+import { outputPath, type Search, searchOf } from "../../sidecar/contract/output-path.ts";
+import { isWithin, normalizePath, relativeTo, type TaskPath } from "../../sidecar/contract/path.ts";
 import type { PlanInPlace } from "../../sidecar/contract/plan.ts";
-import { isWithin, normalizePath } from "../tes/path.ts";
 import type { Redirected } from "../tes/record.ts";
 import type { Input, Task } from "../tes/task.ts";
 import { anyWithin, holderAmong, outermostKeys, overlappingKeys, sortKey } from "./directory-set.ts";
@@ -62,42 +63,28 @@ function candidate(
   const found = redirected[input];
   const source = found === undefined ? readFileUrl(url) : { path: found };
   if ("fault" in source) return undefined;
-  const subPath = below(normalizePath(source.path), root);
-  if (subPath === undefined || !subPath.isWellFormed()) return undefined;
+  const subPath = relativeTo(normalizePath(source.path), root);
+  if (subPath === undefined || subPath === "" || !subPath.isWellFormed()) return undefined;
   if (Buffer.byteLength(subPath) > subPathBytesMax) return undefined;
   const settled = found === undefined ? {} : ({ settled: true } as const);
   return { input, path: normalizePath(path), subPath, ...settled, isFolder: type === "DIRECTORY" };
 }
 
-/** Undefined for the root itself, and for what is not in it. */
-function below(path: string, root: string): string | undefined {
-  if (path === root || !isWithin(path, root)) return undefined;
-  return path.slice(root === "/" ? 1 : root.length + 1);
-}
-
 /** What a task may write to. */
 interface Writing {
   /** Outputs without wildcards: what holds them, is one, or lies in one may be written to. */
-  isTaken(path: string): boolean;
+  isTaken(path: TaskPath): boolean;
   /** Volumes, redirects, workdirs and programs: what holds them may be written to. */
-  isInside(path: string): boolean;
-  isInVolume(path: string): boolean;
-  readonly patterns: readonly Pattern[];
-}
-
-interface Pattern {
-  readonly prefix: string;
-  readonly names: readonly string[];
+  isInside(path: TaskPath): boolean;
+  isInVolume(path: TaskPath): boolean;
+  readonly patterns: readonly Search[];
 }
 
 function writingOf({ outputs = [], volumes = [], executors }: Task): Writing {
-  const [literal, patterns] = [new Set<string>(), new Set<string>()];
-  // Without wildcards a path is literal, but for escapes of wildcards.
-  for (const { path } of outputs) {
-    if (hasWildcards(path) || /\\[*?[]/.test(path)) patterns.add(path);
-    else literal.add(normalizePath(path));
-  }
-  const taken = outermostKeys(literal);
+  const searches = [...new Set(outputs.map(({ path }) => outputPath(path)))].map(searchOf);
+  const taken = outermostKeys(
+    searches.filter(({ patterns }) => patterns.length === 0).map(({ folder }) => folder),
+  );
   const inVolumes = outermostKeys(volumes.map(normalizePath));
   const used = executors.flatMap(({ stdout, stderr, workdir, command: [program] }) =>
     [stdout, stderr, workdir, program?.startsWith("/") ? program : undefined].flatMap((path) =>
@@ -110,25 +97,22 @@ function writingOf({ outputs = [], volumes = [], executors }: Task): Writing {
     isTaken: (path) => takenBy(path) !== undefined || holdsTaken(path),
     isInside: anyWithin([...volumes.map(normalizePath), ...used].map(sortKey).sort()),
     isInVolume: (path) => volumeOf(path) !== undefined,
-    patterns: [...patterns].map((pattern) => {
-      const { folder, patterns: names } = splitPattern(pattern);
-      return { prefix: normalizePath(folder), names };
-    }),
+    patterns: searches.filter(({ patterns }) => patterns.length > 0),
   };
 }
 
-const mayBeWritten = (path: string, isFolder: boolean, writing: Writing): boolean =>
+const mayBeWritten = (path: TaskPath, isFolder: boolean, writing: Writing): boolean =>
   writing.isTaken(path) ||
   writing.isInside(path) ||
   (isFolder && writing.isInVolume(path)) ||
   writing.patterns.some((pattern) => takes(pattern, path));
 
 /** Whether what an output with wildcards names may hold the path, be it, or lie in it. */
-function takes({ prefix, names }: Pattern, path: string): boolean {
-  if (isWithin(prefix, path)) return true;
-  const ahead = below(path, prefix)?.split("/");
+function takes({ folder, patterns }: Search, path: TaskPath): boolean {
+  if (isWithin(folder, path)) return true;
+  const ahead = relativeTo(path, folder)?.split("/");
   if (ahead === undefined) return false;
-  return names.every((pattern, index) => {
+  return patterns.every((pattern, index) => {
     const name = ahead[index];
     return name === undefined || matchesName(pattern, name);
   });

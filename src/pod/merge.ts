@@ -1,4 +1,5 @@
 // Merging: directories that are too many to be mounted one by one are mounted by directories that hold several of them.
+import type { TaskPath } from "../../sidecar/contract/path.ts";
 import { isWithinKey, pathOfKey } from "./directory-set.ts";
 
 /** The nearest directory that holds all of some of the directories to mount. */
@@ -24,7 +25,7 @@ interface Common {
 export function mergeDirectories(
   keys: readonly string[],
   most: number,
-  mayCover: (path: string) => boolean,
+  mayCover: (path: TaskPath) => boolean,
 ): string[] {
   if (keys.length <= most) return [...keys];
   const levels = [...Map.groupBy(commonDirectories(keys), ({ depth }) => depth)]

@@ -1,8 +1,9 @@
 // Which paths of the executors are mounted from the work volume, under which folder name, and what is made inside of them.
-import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import { outputPath, searchOf } from "../../sidecar/contract/output-path.ts";
+import { normalizePath, parentPath, type TaskPath } from "../../sidecar/contract/path.ts";
 import type { PlanInPlace, PlanMount } from "../../sidecar/contract/plan.ts";
 import { TesError } from "../tes/errors.ts";
-import { fixedPrefix, isScratchFolder, isSystemFolder, normalizePath, parentPath } from "../tes/path.ts";
+import { isScratchFolder, isSystemFolder } from "../tes/path.ts";
 import type { Task } from "../tes/task.ts";
 import { anyWithin, holderAmong, outermostKeys, pathOfKey, sortKey } from "./directory-set.ts";
 import { isImageDirectory } from "./image-directories.ts";
@@ -12,7 +13,7 @@ import { workMountsMost } from "./mount-bounds.ts";
 export interface Layout {
   readonly mounts: PlanMount[];
   /** Directories inside of mounts that executors may count on. */
-  readonly folders: string[];
+  readonly folders: TaskPath[];
   /** Those of the mounts that nothing of the task names: they hold directories that are too many to mount each. */
   readonly merged: string[];
 }
@@ -28,7 +29,7 @@ export interface Layout {
 export function planLayout(task: Task, inPlace: readonly PlanInPlace[] = []): Layout {
   const wanted = wantedPaths(task);
   const inPlaceOf = holderAmong(outermostKeys(inPlace.map(({ path }) => path)));
-  const isCopied = (path: string | undefined): path is string =>
+  const isCopied = (path: TaskPath | undefined): path is TaskPath =>
     path !== undefined && inPlaceOf(path) === undefined;
   const own = outermostKeys(wanted.map(({ folder }) => folder).filter(isCopied));
   const holderOf = holderAmong(own);
@@ -51,7 +52,7 @@ export function planLayout(task: Task, inPlace: readonly PlanInPlace[] = []): La
 type HolderOf = ReturnType<typeof holderAmong>;
 
 /** Files right in system folders, and in none of the task's: each is mounted by itself. */
-const fileMounts = (files: readonly string[], holderOf: HolderOf): PlanMount[] =>
+const fileMounts = (files: readonly TaskPath[], holderOf: HolderOf): PlanMount[] =>
   [...new Set(files)]
     .filter((path) => holderOf(path) === undefined)
     .map((path, index) => ({ path, folder: `file-${index}`, file: true }));
@@ -60,7 +61,7 @@ const fileMounts = (files: readonly string[], holderOf: HolderOf): PlanMount[] =
  * Whether a mount that the task did not ask for may be put over a folder: not where images have something of their own, and not
  * over a program that an executor names and that no folder of the task's holds, for then the image does.
  */
-function coverable({ executors }: Task, holderOf: HolderOf): (path: string) => boolean {
+function coverable({ executors }: Task, holderOf: HolderOf): (path: TaskPath) => boolean {
   const programs = executors
     .flatMap(({ command: [program = ""] }) => (program.startsWith("/") ? [normalizePath(program)] : []))
     .filter((program) => holderOf(program) === undefined);
@@ -89,11 +90,11 @@ function plannedFolders(
   wanted: readonly Wanted[],
   own: readonly string[],
   mounted: readonly string[],
-): string[] {
+): TaskPath[] {
   const holderOf = holderAmong(mounted);
-  const isInside = (path: string) => (holderOf(path) ?? path) !== path;
+  const isInside = (path: TaskPath) => (holderOf(path) ?? path) !== path;
   const unmerged = new Set(own.length > mounted.length ? own.map(pathOfKey) : []);
-  const planned = new Set<string>();
+  const planned = new Set<TaskPath>();
   for (const { folder, inside, isWritten } of wanted) {
     if (inside !== undefined) planned.add(inside);
     if (isWritten && folder !== undefined && unmerged.has(folder)) planned.add(folder);
@@ -101,48 +102,51 @@ function plannedFolders(
   return [...planned].filter(isInside);
 }
 
-/** What one path of a task asks for; all are normalized. */
+/** What one path of a task asks for. */
 interface Wanted {
   /** A folder to mount. */
-  readonly folder?: string;
+  readonly folder?: TaskPath;
   /** A file right in a system folder, to be mounted by itself. */
-  readonly file?: string;
+  readonly file?: TaskPath;
   /** A folder to make where another's mount holds it. */
-  readonly inside?: string;
+  readonly inside?: TaskPath;
   readonly isWritten: boolean;
 }
 
 const wantedPaths = ({ inputs = [], outputs = [], volumes = [], executors }: Task): Wanted[] => [
   ...volumes.map((path) => wantedFolder(normalizePath(path))),
   ...inputs.map(({ path, type }) => ({
-    ...(type === "DIRECTORY" ? { folder: normalizePath(path) } : folderOrFile(path)),
+    ...(type === "DIRECTORY" ? { folder: normalizePath(path) } : folderOrFile(normalizePath(path))),
     isWritten: false,
   })),
   ...outputs.map(wantedOutput),
   ...executors.flatMap(({ stdin, stdout, stderr, workdir }) => [
-    ...[stdin, stdout, stderr].flatMap((path) => (path ? { ...folderOrFile(path), isWritten: true } : [])),
+    ...[stdin, stdout, stderr].flatMap((path) =>
+      path ? { ...folderOrFile(normalizePath(path)), isWritten: true } : [],
+    ),
     ...(workdir === undefined ? [] : [wantedWorkdir(normalizePath(workdir))]),
   ]),
 ];
 
-const wantedFolder = (folder: string): Wanted => ({ folder, inside: folder, isWritten: true });
+const wantedFolder = (folder: TaskPath): Wanted => ({ folder, inside: folder, isWritten: true });
 
-const folderOrFile = (path: string): Pick<Wanted, "folder" | "file"> => {
+const folderOrFile = (path: TaskPath): Pick<Wanted, "folder" | "file"> => {
   const folder = parentPath(path);
-  return isSystemFolder(folder) ? { file: normalizePath(path) } : { folder };
+  return isSystemFolder(folder) ? { file: path } : { folder };
 };
 
 /**
  * Of an output that is a folder inside of another's mount only the one above is made: Cromwell's scripts make the folders of
  * globs, and find fault with one that is there.
  */
-function wantedOutput({ path, type }: NonNullable<Task["outputs"]>[number]): Wanted {
-  if (hasWildcards(path)) return wantedFolder(fixedPrefix(path));
-  if (type === "DIRECTORY") return { folder: normalizePath(path), inside: parentPath(path), isWritten: true };
+function wantedOutput({ type, ...output }: NonNullable<Task["outputs"]>[number]): Wanted {
+  const { folder: path, patterns } = searchOf(outputPath(output.path));
+  if (patterns.length > 0) return wantedFolder(path);
+  if (type === "DIRECTORY") return { folder: path, inside: parentPath(path), isWritten: true };
   const whole = folderOrFile(path);
   const { folder } = whole;
   return folder === undefined ? { ...whole, isWritten: true } : wantedFolder(folder);
 }
 
-const wantedWorkdir = (workdir: string): Wanted =>
+const wantedWorkdir = (workdir: TaskPath): Wanted =>
   isScratchFolder(workdir) ? wantedFolder(workdir) : { inside: workdir, isWritten: true };

@@ -1,6 +1,7 @@
 // Record → TaskPlan: what the pod is asked to do.
 import { isFileUrl } from "../../sidecar/contract/file-url.ts";
-import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import { outputPath, plannedPrefix, searchOf } from "../../sidecar/contract/output-path.ts";
+import { normalizePath, type TaskPath } from "../../sidecar/contract/path.ts";
 import {
   encodePlan,
   type PlanExecutor,
@@ -10,7 +11,6 @@ import {
   type TaskPlan,
 } from "../../sidecar/contract/plan.ts";
 import { TesError } from "../tes/errors.ts";
-import { normalizePath } from "../tes/path.ts";
 import type { TaskRecord } from "../tes/record.ts";
 import type { Executor, Input, Task } from "../tes/task.ts";
 import { planInPlace } from "./in-place.ts";
@@ -118,14 +118,18 @@ function planFiles({ inputs = [], outputs = [] }: Task, { files }: PodSettings):
 }
 
 /** "If content is not empty, url must be ignored"; empty content without a url (or with an empty one) is an empty file. */
-function planInput({ path, type, url, content }: Input): PlanInput {
+function planInput({ type, url, content, ...input }: Input): PlanInput {
+  const path = normalizePath(input.path);
   if (content !== undefined && (content !== "" || !url)) return { path, type, content };
   return url === undefined ? { path, type } : { path, type, url };
 }
 
-function planOutput({ path, type, url, path_prefix }: NonNullable<Task["outputs"]>[number]): PlanOutput {
-  const wildcard = hasWildcards(path) && path_prefix !== undefined;
-  return wildcard ? { path, type, url, pathPrefix: path_prefix } : { path, type, url };
+function planOutput({ type, url, ...output }: NonNullable<Task["outputs"]>[number]): PlanOutput {
+  const path = outputPath(output.path);
+  const hasPrefix = output.path_prefix !== undefined && searchOf(path).patterns.length > 0;
+  return hasPrefix
+    ? { path, type, url, pathPrefix: plannedPrefix(path, output.path_prefix ?? "") }
+    : { path, type, url };
 }
 
 function planExecutor({
@@ -141,9 +145,16 @@ function planExecutor({
     command,
     env: env ?? {},
     ignoreError: ignore_error ?? false,
-    ...(workdir === undefined ? {} : { workdir }),
-    ...(stdin === undefined ? {} : { stdin }),
-    ...(stdout === undefined ? {} : { stdout }),
-    ...(stderr === undefined ? {} : { stderr }),
+    ...planned("workdir", workdir),
+    ...planned("stdin", stdin),
+    ...planned("stdout", stdout),
+    ...planned("stderr", stderr),
   };
 }
+
+/** An executor's path, if it has one. */
+const planned = <Name extends "workdir" | "stdin" | "stdout" | "stderr">(
+  name: Name,
+  path: string | undefined,
+): { [Key in Name]?: TaskPath } =>
+  (path === undefined ? {} : { [name]: normalizePath(path) }) as { [Key in Name]?: TaskPath };

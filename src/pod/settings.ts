@@ -1,4 +1,5 @@
 // PodSettings: what the operator decides about every pod.
+import type { TaskPath } from "../../sidecar/contract/path.ts";
 import type { Offer } from "../tes/offer.ts";
 
 /** Where the task's files lie while it runs. */
@@ -14,9 +15,9 @@ export type WorkVolume =
 export interface SharedFiles {
   readonly claim: string;
   /** Where clients, and so tasks, see the claim's own root. */
-  readonly root: string;
+  readonly root: TaskPath;
   /** The folders that tasks may use, as such paths. */
-  readonly bases: readonly string[];
+  readonly bases: readonly TaskPath[];
   /** Executors see inputs in the claim itself, where that is as good as a copy. */
   readonly inPlace?: boolean;
 }

@@ -1,6 +1,6 @@
 // withFoundTypes: the type of inputs and outputs as they proved to be, where that is not what was declared.
-import { hasWildcards } from "../../sidecar/contract/glob.ts";
-import { normalizePath, parentPath } from "./path.ts";
+import { outputPath, searchOf } from "../../sidecar/contract/output-path.ts";
+import { normalizePath, parentPath, type TaskPath } from "../../sidecar/contract/path.ts";
 import type { Run } from "./record.ts";
 import type { Task } from "./task.ts";
 
@@ -10,12 +10,14 @@ import type { Task } from "./task.ts";
  */
 export function withFoundTypes(task: Task, run: Pick<Run, "folders" | "outputs">): Task {
   const { inputs, outputs } = task;
-  const found = new Set(run.folders);
+  const found = new Set(run.folders?.map(normalizePath));
   const outputFolders = foundFolders(outputs ?? [], run.outputs);
   if (found.size + outputFolders.size === 0) return task;
   return {
     ...task,
-    ...(inputs === undefined ? {} : { inputs: inputs.map((input) => typed(input, found.has(input.path))) }),
+    ...(inputs === undefined
+      ? {}
+      : { inputs: inputs.map((input) => typed(input, found.has(normalizePath(input.path)))) }),
     ...(outputs === undefined
       ? {}
       : { outputs: outputs.map((output) => typed(output, outputFolders.has(output.path))) }),
@@ -28,14 +30,15 @@ const typed = <T extends { readonly type: "FILE" | "DIRECTORY" }>(file: T, isFol
 /** Paths of outputs that have uploaded files below them. With wildcards a path is many, of either kind. */
 function foundFolders(outputs: NonNullable<Task["outputs"]>, uploaded: Run["outputs"]): ReadonlySet<string> {
   const files = new Set(uploaded.map(({ path }) => normalizePath(path)));
-  const unclear = outputs.filter(
-    ({ path, type }) => type === "FILE" && !hasWildcards(path) && !files.has(normalizePath(path)),
-  );
+  const unclear = outputs.flatMap(({ path, type }) => {
+    const { folder, patterns } = searchOf(outputPath(path));
+    return type === "FILE" && patterns.length === 0 && !files.has(folder) ? { path, folder } : [];
+  });
   if (unclear.length === 0 || files.size === 0) return new Set();
-  const folders = new Set<string>();
+  const folders = new Set<TaskPath>();
   for (const file of files) {
     for (let folder = parentPath(file); folder !== "/" && !folders.has(folder); folder = parentPath(folder))
       folders.add(folder);
   }
-  return new Set(unclear.flatMap(({ path }) => (folders.has(normalizePath(path)) ? [path] : [])));
+  return new Set(unclear.flatMap(({ path, folder }) => (folders.has(folder) ? [path] : [])));
 }

@@ -1,21 +1,13 @@
 // Rules for paths inside the executors' containers.
-import { splitPattern } from "../../sidecar/contract/glob.ts";
+import { isWithin, normalizePath, type TaskPath } from "../../sidecar/contract/path.ts";
 
 /** Folders that belong to the kernel or to us; a mount there would break the container. */
-const reserved = ["/proc", "/sys", "/dev", "/.tes"] as const;
+const reserved = ["/proc", "/sys", "/dev", "/.tes"].map(normalizePath);
 
 /** Folders whose content the image needs, at any depth. */
-const systemTrees = [
-  "/bin",
-  "/boot",
-  "/etc",
-  "/lib",
-  "/lib32",
-  "/lib64",
-  "/libx32",
-  "/sbin",
-  "/usr",
-] as const;
+const systemTrees = ["/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr"].map(
+  normalizePath,
+);
 /** Folders whose content the image needs, while what tasks put in folders below them is their own. */
 const systemParents = [
   "/",
@@ -28,29 +20,24 @@ const systemParents = [
   "/srv",
   "/var",
   "/var/lib",
-] as const;
+].map(normalizePath);
 
 /** Folders that images have for whatever comes up, with nothing in them that could be missed. */
-const scratchFolders = ["/scratch", "/tmp", "/var/tmp"] as const;
+const scratchFolders = ["/scratch", "/tmp", "/var/tmp"].map(normalizePath);
 
-/** True if the folder is, or lies in, one where images have nothing of their own. The path is normalized. */
-export const isScratchFolder = (path: string): boolean =>
+/** True if the folder is, or lies in, one where images have nothing of their own. */
+export const isScratchFolder = (path: TaskPath): boolean =>
   scratchFolders.some((folder) => isWithin(path, folder));
 
-/** True if a volume mounted at this folder would hide what the image needs. The path is normalized. */
-export const isSystemFolder = (path: string): boolean =>
+/** True if a volume mounted at this folder would hide what the image needs. */
+export const isSystemFolder = (path: TaskPath): boolean =>
   systemParents.some((parent) => parent === path) || systemTrees.some((tree) => isWithin(path, tree));
-
-/** The folder above the first segment with a wildcard, unescaped: "/a/b*c/d" → "/a". */
-export const fixedPrefix = (pattern: string): string => normalizePath(splitPattern(pattern).folder);
 
 /** What is wrong with a path of an input, output, redirect or workdir; undefined if nothing. */
 export function pathFault(path: string): string | undefined {
   if (!path.startsWith("/")) return "Must be an absolute path";
   if (path.split("/").includes("..")) return 'Must not contain ".."';
-  const taken = reserved.find(
-    (root) => normalizePath(path) === root || normalizePath(path).startsWith(`${root}/`),
-  );
+  const taken = reserved.find((root) => isWithin(normalizePath(path), root));
   if (taken !== undefined) return `Must not lie in ${taken}`;
   return undefined;
 }
@@ -70,19 +57,3 @@ export function folderPathFault(path: string): string | undefined {
     ? "Must not be a system folder: mounting it would hide the image's files"
     : undefined;
 }
-
-/** Without doubled or trailing slashes and `.` segments; the root stays "/". */
-export function normalizePath(path: string): string {
-  return `/${path
-    .split("/")
-    .filter((segment) => segment !== "" && segment !== ".")
-    .join("/")}`;
-}
-
-/** The folder of a path: "/a/b" → "/a", "/a" → "/". */
-export const parentPath = (path: string): string =>
-  normalizePath(`${normalizePath(path).split("/").slice(0, -1).join("/")}/`);
-
-/** True if `path` is `folder` or lies in it. Both normalized. */
-export const isWithin = (path: string, folder: string): boolean =>
-  folder === "/" || path === folder || path.startsWith(`${folder}/`);

@@ -2,10 +2,11 @@
 
 import { z } from "@hono/zod-openapi";
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import { outputPath, pathPrefixOf, searchOf } from "../../sidecar/contract/output-path.ts";
 import { type Fault, TesError } from "./errors.ts";
 import { isLabelValue, labelValueFault } from "./kubernetes-names.ts";
 import { limits } from "./limits.ts";
-import { filePathFault, fixedPrefix, folderPathFault, pathFault } from "./path.ts";
+import { filePathFault, folderPathFault, pathFault } from "./path.ts";
 import { sketchOf } from "./sketch.ts";
 import { urlFaults } from "./urls.ts";
 
@@ -87,22 +88,29 @@ const output = z
     path: ["path_prefix"],
     error: "Required when path contains wildcards",
   })
-  .refine((value) => !hasWildcards(value.path) || value.path.startsWith(value.path_prefix ?? ""), {
-    path: ["path_prefix"],
-    error: "Must be a prefix of path",
-  })
   .superRefine(({ path, path_prefix, type }, context) => {
-    const wildcard = hasWildcards(path);
+    const { folder, patterns } = searchOf(outputPath(path));
+    const wildcard = patterns.length > 0;
     // Without wildcards it is ignored, so nothing can be wrong with it.
-    const prefixFault = wildcard && path_prefix !== undefined ? pathFault(path_prefix) : undefined;
-    if (prefixFault !== undefined && path.startsWith(path_prefix ?? ""))
+    const prefixFault = wildcard && path_prefix !== undefined ? faultOfPrefix(path, path_prefix) : undefined;
+    if (prefixFault !== undefined)
       context.addIssue({ code: "custom", path: ["path_prefix"], message: prefixFault });
     const isFolder = wildcard || type === "DIRECTORY";
-    const fault = isFolder ? folderPathFault(wildcard ? fixedPrefix(path) : path) : filePathFault(path);
+    const fault = isFolder ? folderPathFault(folder) : filePathFault(folder);
     if (fault !== undefined && pathFault(path) === undefined)
       context.addIssue({ code: "custom", path: ["path"], message: fault });
   })
   .openapi("tesOutput");
+
+function faultOfPrefix(path: string, prefix: string): string | undefined {
+  const isText = path.startsWith(prefix);
+  const fault = pathFault(prefix);
+  if (fault !== undefined && isText) return fault;
+  if (prefix.startsWith("/") && pathPrefixOf(outputPath(path), prefix) !== undefined) return fault;
+  return isText
+    ? "Must end before the first wildcard of path: what comes up begins with it, letter by letter"
+    : "Must be a prefix of path";
+}
 
 const argument = text.refine((value) => utf8Bytes(value) <= limits.argumentBytesMax, {
   error: `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`,

@@ -1,5 +1,7 @@
 // What GA4GH's compliance suite asks of a server, and the interoperability bugs of other servers, each held here.
+
 import { describe, expect, test } from "bun:test";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { newRun } from "../../src/tes/record.ts";
 import { now } from "../support/make.ts";
 import { base, type Given, given } from "./given.ts";
@@ -47,7 +49,8 @@ describe("the suite", () => {
   });
 
   test("creates with URLs that lead nowhere, of any scheme that is served (microsoft/ga4gh-tes#787)", async () => {
-    const files = { claim: "c", root: "/p", bases: ["/p"] };
+    const root = normalizePath("/p");
+    const files = { claim: "c", root, bases: [root] };
     await using app = given({ settings: { files } });
     const urls = ["s3://my-object-store/file1", "file:///p/f", "/p/f", "https://h/?a=b%20c", "ftp://h/a"];
     for (const url of urls) {

@@ -1,11 +1,13 @@
 // The programs that move files: the sidecar as its image has it, and rclone as Debian has it.
+
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ENV_PLAN, LAID_OUT } from "../../sidecar/contract/paths.ts";
-import { encodePlan, type TaskPlan } from "../../sidecar/contract/plan.ts";
+import { encodePlan } from "../../sidecar/contract/plan.ts";
 import type { S3Settings } from "../../sidecar/filer/storage.ts";
 import { executor, makePlan, type ScratchPod, startGate } from "../step/scratch-pod.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { type Measured, measure } from "./measured-process.ts";
 import { imageEnvironment } from "./sidecar-program.ts";
 
@@ -31,7 +33,7 @@ export const localFolder = (pod: ScratchPod): string => join(pod.roots.work, "m0
  */
 export function sidecar(program: string, pod: ScratchPod, s3: S3Settings): Contender {
   const places = [`--root=${pod.root}`, `--image-bin=${pod.roots.imageBin}`];
-  const run = (command: string, more: Partial<TaskPlan>): Promise<Measured> => {
+  const run = (command: string, more: Partial<WrittenPlan>): Promise<Measured> => {
     rmSync(pod.roots.steps, { recursive: true, force: true });
     const mounts = [{ path: "/data", folder: "m0", file: false }];
     const plan = makePlan([executor(["true"])], { ...more, mounts });

@@ -1,12 +1,15 @@
 // The contract: what one side writes, the other reads, and nothing else.
+
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { decodePlan, encodePlan, type TaskPlan } from "../../sidecar/contract/plan.ts";
+import * as v from "valibot";
+import { decodePlan, encodePlan, type TaskPlan, taskPlanSchema } from "../../sidecar/contract/plan.ts";
 import { parseReport, type ReportEvent } from "../../sidecar/contract/report.ts";
 import { isReportToken, reportToken } from "../../sidecar/contract/token.ts";
 import { createJournal } from "../../sidecar/report/journal.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 
-const plan: TaskPlan = {
+const written: WrittenPlan = {
   version: 1,
   task: "t",
   attempt: 1,
@@ -20,8 +23,27 @@ const plan: TaskPlan = {
   logTailBytes: 2,
 };
 
+const plan: TaskPlan = v.parse(taskPlanSchema, written);
+
 test("a plan comes back as it was", () => {
   expect(decodePlan(encodePlan(plan))).toEqual(plan);
+});
+
+test("paths that the service of a version before wrote as tasks have them are normalized when they are read", () => {
+  const { path, type } = { path: "//out/./", type: "DIRECTORY" as const };
+  const before = {
+    ...written,
+    inputs: [{ path, type }],
+    outputs: [
+      { path, type, url: "s3://b/k" },
+      { path: "/out//*", type, url: "s3://b/k", pathPrefix: "/out//" },
+    ],
+    mounts: [{ path, folder: "m0", file: false }],
+  };
+  const read = decodePlan(gzipSync(JSON.stringify(before)).toString("base64"));
+  expect(read.inputs[0]?.path as string).toBe("/out");
+  expect(read.outputs).toMatchObject([{ path: "/out" }, { path: "/out/*", pathPrefix: "/out/" }]);
+  expect(read.mounts[0]?.path as string).toBe("/out");
 });
 
 test.each([

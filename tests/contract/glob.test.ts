@@ -1,6 +1,6 @@
 // Wildcards by POSIX 2.13.
 import { expect, test } from "bun:test";
-import { hasWildcards, matchesName, splitPattern } from "../../sidecar/contract/glob.ts";
+import { hasWildcards, matchesName } from "../../sidecar/contract/glob.ts";
 
 test.each([
   ["*", "a", true],
@@ -67,15 +67,4 @@ test.each([
   ["/a/\\\\*", true],
 ] as const)("%p has wildcards: %p", (path, expected) => {
   expect(hasWildcards(path)).toBe(expected);
-});
-
-test.each([
-  ["/a/b", "/a/b", []],
-  ["/a/*.txt", "/a", ["*.txt"]],
-  ["/a/*/c/?", "/a", ["*", "c", "?"]],
-  ["/*", "/", ["*"]],
-  ["/a\\*/b/*", "/a*/b", ["*"]],
-  ["//a//*", "/a", ["*"]],
-] as const)("%p is searched below %p for %p", (path, folder, patterns) => {
-  expect(splitPattern(path)).toEqual({ folder, patterns: [...patterns] });
 });

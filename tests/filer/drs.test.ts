@@ -1,10 +1,11 @@
 // Inputs by drs://host/id. The bytes are on a real web server and in a real MinIO; the DRS server is a stand-in, which says of
 // them what a DRS server says: none of those that exist can be started here.
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PlanInput } from "../../sidecar/contract/plan.ts";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { openDrivers } from "../../sidecar/filer/drivers.ts";
 import { drsObjectUrl } from "../../sidecar/filer/drs-url.ts";
 import { stageInputs } from "../../sidecar/filer/filer.ts";
@@ -216,7 +217,7 @@ describe.if("root" in found)("a bundle", () => {
     const url = tell("bundle", { contents });
     tell("bundle?expand=true", { contents });
     using pod = makeScratchPod();
-    const inputs: PlanInput[] = [{ url, path: "/data/in", type }];
+    const inputs = [{ url, path: "/data/in", type }];
     const mounts = [{ path: "/data", folder: "m0", file: false }];
     const plan = makePlan([executor(["true"])], { inputs, mounts });
     layOutPod(plan, pod.roots);
@@ -237,9 +238,9 @@ describe.if("root" in found)("a bundle", () => {
     const storage = await openDrivers(settings, new AbortController().signal)(url);
     const [listed] = await Array.fromAsync(storage.list(drsUrl("evil")));
     const { downloadOf } = await import("../../sidecar/filer/transfer.ts");
-    expect(() => downloadOf({ path: "/data/in", url }, listed ?? { path: "", sizeBytes: 0 })).toThrow(
-      "no name",
-    );
+    expect(() =>
+      downloadOf({ path: normalizePath("/data/in"), url }, listed ?? { path: "", sizeBytes: 0 }),
+    ).toThrow("no name");
   });
 });
 

@@ -1,4 +1,5 @@
 // Hundreds of transfers through a proxy that cuts, stalls, garbles and refuses: each ends with the very bytes or in words.
+
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   copyFileSync,
@@ -16,6 +17,7 @@ import PQueue from "p-queue";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import type { StorageSettings } from "../../sidecar/filer/storage.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
+import { withParts } from "../step/scratch-pod.ts";
 import { makeCertificates } from "./certificates.ts";
 import { startFaultProxy, startRawFaultProxy } from "./fault-proxy.ts";
 import { makeTransfer, type Transfer } from "./fault-transfers.ts";
@@ -161,7 +163,7 @@ async function down(
   await server.put(name, transfer.bytes);
   const { context, folder } = lay(transfer, storage);
   const inputs = [{ path: "/data/file", type: "FILE" as const, url }];
-  const failure = await reasonIn(stageInputs({ ...context, plan: { ...context.plan, inputs } }));
+  const failure = await reasonIn(stageInputs({ ...context, plan: withParts(context.plan, { inputs }) }));
   const left = readdirSync(folder);
   if (failure !== undefined) {
     return { failure, wrong: left.length === 0 ? undefined : `${left} is left of a download that failed` };
@@ -179,7 +181,7 @@ async function up(
   const { context, folder } = lay(transfer, storage);
   writeFileSync(join(folder, "file"), transfer.bytes);
   const outputs = [{ path: "/data/file", type: "FILE" as const, url }];
-  const plan = { ...context.plan, outputs };
+  const plan = withParts(context.plan, { outputs });
   const failure = await reasonIn(uploadOutputs({ ...context, plan, report: () => undefined }));
   const stored = await server.get(name);
   const unfinished = await server.unfinished(name);

@@ -1,4 +1,5 @@
 // File storage keeps the promises of Storage on a folder, and lets nothing out of the folders that are shared.
+
 import { describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -25,6 +26,7 @@ import { readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { openDrivers, type StorageOf } from "../../sidecar/filer/drivers.ts";
 import { filePaths, openFolder, openFound } from "../../sidecar/filer/file-path.ts";
 import type { FilesSettings } from "../../sidecar/filer/storage.ts";
@@ -44,7 +46,8 @@ function makeClaim(): FilesSettings & { at(path: string): string; open(signal?: 
   const local = mkdtempSync(join(memory, "tespod-files-"));
   atEnd(() => rm(local, { recursive: true }));
   for (const folder of ["data", "results", "private"]) mkdirSync(join(local, folder));
-  const files = { root: "/mnt/share", bases: ["/mnt/share/data", "/mnt/share/results/"], local };
+  const root = normalizePath("/mnt/share");
+  const files = { root, bases: ["data", "results/"].map((base) => normalizePath(`${root}/${base}`)), local };
   return {
     ...files,
     at: (path) => join(local, path),
@@ -166,7 +169,7 @@ describe("what lies outside the shared folders", () => {
     const { local, at } = makeClaim();
     symlinkSync("/mnt/share/private", at("linked"));
     writeFileSync(at("private/file"), "hello");
-    const files = { root: "/mnt/share", bases: ["/mnt/share/linked"], local };
+    const files = { root: normalizePath("/mnt/share"), bases: [normalizePath("/mnt/share/linked")], local };
     const storage = await openDrivers({ s3: noS3, files }, new AbortController().signal)("/");
     expect((await download(storage, "/mnt/share/linked/file")).toString()).toBe("hello");
     await expect(download(storage, "/mnt/share/private/file")).rejects.toMatchObject({ kind: "denied" });
@@ -177,8 +180,8 @@ describe("what lies outside the shared folders", () => {
     const paths = filePaths(files);
     writeFileSync(at("private/file"), secret);
     const [file, folder] = [
-      await paths.follow("/mnt/share/data/sub/file"),
-      await paths.reach("/mnt/share/data/sub/new"),
+      await paths.follow(normalizePath("/mnt/share/data/sub/file")),
+      await paths.reach(normalizePath("/mnt/share/data/sub/new")),
     ];
     // Whoever has the claim may do this at any time.
     renameSync(at("data/sub"), at("data/was"));
@@ -190,7 +193,7 @@ describe("what lies outside the shared folders", () => {
     mkdirSync(at("private/sub"));
     rmSync(at("data/sub"));
     mkdirSync(at("data/sub/sub"), { recursive: true });
-    const deeper = await paths.reach("/mnt/share/data/sub/sub/new");
+    const deeper = await paths.reach(normalizePath("/mnt/share/data/sub/sub/new"));
     rmSync(at("data/sub"), { recursive: true });
     symlinkSync("../private", at("data/sub"));
     await expect(openFolder(deeper, make)).rejects.toMatchObject(moved);

@@ -1,4 +1,5 @@
 // Staging and uploading as a whole: a plan's inputs and outputs between a work volume and real storage.
+
 import { describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -11,16 +12,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { PlanInput, PlanMount, PlanOutput, TaskPlan } from "../../sidecar/contract/plan.ts";
+import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { useServers } from "./servers.ts";
 
 const servers = useServers();
 
-const mounts: PlanMount[] = [
+const mounts: WrittenPlan["mounts"] = [
   { path: "/data", folder: "m0", file: false },
   { path: "/etc/tool.conf", folder: "m1", file: true },
   { path: "/tmp", folder: "m2", file: false },
@@ -34,7 +36,7 @@ interface Laid {
   upload(): Promise<ReportEvent[]>;
 }
 
-function lay(pod: ScratchPod, more: Partial<TaskPlan>): Laid {
+function lay(pod: ScratchPod, more: Partial<WrittenPlan>): Laid {
   const plan = makePlan([executor(["true"])], { mounts, workFolder: "task-1", ...more });
   layOutPod(plan, pod.roots);
   const storage = { s3: servers.minio.settings };
@@ -61,8 +63,12 @@ function lay(pod: ScratchPod, more: Partial<TaskPlan>): Laid {
   };
 }
 
-const file = (path: string, url: string): PlanInput => ({ path, url, type: "FILE" });
-const folder = (path: string, url: string): PlanInput => ({ path, url, type: "DIRECTORY" });
+const file = (path: string, url: string): WrittenPlan["inputs"][number] => ({ path, url, type: "FILE" });
+const folder = (path: string, url: string): WrittenPlan["inputs"][number] => ({
+  path,
+  url,
+  type: "DIRECTORY",
+});
 const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8);
 
 async function bucketWith(objects: Record<string, string>): Promise<string> {
@@ -210,7 +216,11 @@ describe("inputs", () => {
 
 describe("outputs", () => {
   /** Lays out a pod in which a task has left these files. */
-  function left(pod: ScratchPod, files: Record<string, string>, outputs: PlanOutput[]): Laid {
+  function left(
+    pod: ScratchPod,
+    files: Record<string, string>,
+    outputs: WrittenPlan["outputs"][number][],
+  ): Laid {
     const laid = lay(pod, { outputs });
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(laid.at(path)), { recursive: true });

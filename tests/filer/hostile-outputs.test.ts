@@ -1,4 +1,5 @@
 // What executors may leave behind on purpose: nothing of it makes the upload hang, read elsewhere, or store what was not there.
+
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -16,13 +17,13 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PlanOutput } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { uploadOutputs } from "../../sidecar/filer/filer.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { rootsBelow } from "../../sidecar/roots.ts";
 import { executor, makePlan } from "../step/scratch-pod.ts";
 import { atEnd } from "../support/cleanups.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { useServers } from "./servers.ts";
 
 const MIB = 1024 * 1024;
@@ -33,7 +34,9 @@ interface Left {
   /** Local, of what the executors see as /data. */
   folder: string;
   bucket: string;
-  upload(...outputs: PlanOutput[]): Promise<{ reason: string; notes: string[]; events: ReportEvent[] }>;
+  upload(
+    ...outputs: WrittenPlan["outputs"][number][]
+  ): Promise<{ reason: string; notes: string[]; events: ReportEvent[] }>;
   stored(): Promise<Record<string, Buffer>>;
 }
 
@@ -74,8 +77,12 @@ async function leave(): Promise<Left> {
   };
 }
 
-const folderTo = (url: string, path = "/data"): PlanOutput => ({ url, path, type: "DIRECTORY" });
-const fileTo = (url: string, path: string): PlanOutput => ({ url, path, type: "FILE" });
+const folderTo = (url: string, path = "/data"): WrittenPlan["outputs"][number] => ({
+  url,
+  path,
+  type: "DIRECTORY",
+});
+const fileTo = (url: string, path: string): WrittenPlan["outputs"][number] => ({ url, path, type: "FILE" });
 
 describe("what is neither file nor folder", () => {
   const makers: Record<string, (path: string) => Promise<boolean>> = {

@@ -1,5 +1,6 @@
 // In place: what stage-in checks, makes and says of inputs that executors see in the shared claim itself, and what the filer
 // reads through such mounts. No kubelet here: what mounts do is for the tests on the cluster.
+
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import {
@@ -15,20 +16,30 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { PlanInPlace, PlanInput, PlanOutput, TaskPlan } from "../../sidecar/contract/plan.ts";
+import { normalizePath } from "../../sidecar/contract/path.ts";
+import type { PlanInPlace, TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { type Staged, stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import { openInside } from "../../sidecar/filer/inside.ts";
 import { mustBeNoneMade } from "../../sidecar/filer/seen-in-place.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
-import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import {
+  executor,
+  layOutPod,
+  makePlan,
+  makeScratchPod,
+  type ScratchPod,
+  withParts,
+} from "../step/scratch-pod.ts";
 import { runPod, startContainers, startSidecar } from "../supervisor/pod.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { noS3 } from "./no-s3.ts";
 
 // Some start the sidecar program itself, which takes its time on a busy machine.
 setDefaultTimeout(60_000);
 
-const shared = { root: "/mnt/share", bases: ["/mnt/share"] };
+const root = normalizePath("/mnt/share");
+const shared = { root, bases: [root] };
 
 let pod: ScratchPod;
 /** A file of the claim, and one of the work volume's only folder, which executors see as /w. */
@@ -43,17 +54,24 @@ beforeEach(() => {
 });
 afterEach(() => pod[Symbol.dispose]());
 
-const input = (path: string, url: string, type: PlanInput["type"] = "FILE"): PlanInput => ({
+const input = (
+  path: string,
+  url: string,
+  type: WrittenPlan["inputs"][number]["type"] = "FILE",
+): WrittenPlan["inputs"][number] => ({
   path,
   url,
   type,
 });
 
 /** A plan with all its inputs in place, where their URLs say. */
-const planOf = (inputs: readonly PlanInput[], more: Partial<TaskPlan> = {}): TaskPlan =>
+const planOf = (
+  inputs: readonly WrittenPlan["inputs"][number][],
+  more: Partial<WrittenPlan> = {},
+): TaskPlan =>
   makePlan([executor(["true"])], {
     inputs: [...inputs],
-    inPlace: inputs.map(({ path, url = "" }, index): PlanInPlace => {
+    inPlace: inputs.map(({ path, url = "" }, index) => {
       return { input: index, path, subPath: url.slice("/mnt/share/".length) };
     }),
     mounts: [{ path: "/w", folder: "dir-0", file: false }],
@@ -195,8 +213,8 @@ describe("another pod is asked for", () => {
   test("with a copy, if the link leads elsewhere by then", async () => {
     symlinkSync("sub/two", at("data/moves"));
     const plan = planOf([input("/w/x", "/mnt/share/data/moves")]);
-    const inPlace: PlanInPlace[] = [{ input: 0, path: "/w/x", subPath: "data/one", settled: true }];
-    expect(redirected(await failureOf({ ...plan, inPlace }))).toEqual([{ input: 0 }]);
+    const inPlace = [{ input: 0, path: "/w/x", subPath: "data/one", settled: true as const }];
+    expect(redirected(await failureOf(withParts(plan, { inPlace })))).toEqual([{ input: 0 }]);
   });
 
   test.each<{ title: string; make: () => void; url?: string; words: string }>([
@@ -348,7 +366,7 @@ describe("what the kubelet makes of an input that went away meanwhile", () => {
 });
 
 describe("uploads", () => {
-  const output = (path: string, name: string): PlanOutput => ({
+  const output = (path: string, name: string): WrittenPlan["outputs"][number] => ({
     path,
     type: "FILE",
     url: `/mnt/share/out/${name}`,
@@ -391,8 +409,8 @@ describe("uploads", () => {
   });
 
   test("read no file that is reached by a link by the time it is opened", async () => {
-    const mount = { path: "/w/d", folder: "data", file: false, volume: pod.roots.files };
-    const found = { path: "/w/d/sub/two", local: at("data/sub/two"), mount };
+    const mount = { path: normalizePath("/w/d"), folder: "data", file: false, volume: pod.roots.files };
+    const found = { path: normalizePath("/w/d/sub/two"), local: at("data/sub/two"), mount };
     await using open = await openInside(found);
     expect((await open.stat()).size).toBe(4);
     renameSync(at("data/sub"), at("data/moved"));

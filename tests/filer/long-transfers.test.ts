@@ -1,16 +1,17 @@
 // What is large or slow: whether it fits is known before, how far it is told on the way, and it ends when it is to end.
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PlanInput, TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { rootsBelow } from "../../sidecar/roots.ts";
 import { executor, makePlan } from "../step/scratch-pod.ts";
 import { atEnd } from "../support/cleanups.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { type FaultPlan, startFaultProxy } from "./fault-proxy.ts";
 import { type Minio, startMinio } from "./minio.ts";
 
@@ -43,7 +44,7 @@ interface Laid {
   upload(): Promise<string>;
 }
 
-function lay(port: number, more: Partial<TaskPlan>): Laid {
+function lay(port: number, more: Partial<WrittenPlan>): Laid {
   const scratch = mkdtempSync(join(tmpdir(), "tespod-long-"));
   atEnd(() => rm(scratch, { recursive: true }));
   const roots = rootsBelow(scratch);
@@ -84,7 +85,7 @@ async function untilTrue(condition: () => boolean): Promise<void> {
   }
 }
 
-const file = (url: string, path = "/data/in"): PlanInput => ({ url, path, type: "FILE" });
+const file = (url: string, path = "/data/in"): WrittenPlan["inputs"][number] => ({ url, path, type: "FILE" });
 const left = (folder: string): string[] => readdirSync(folder, { recursive: true }) as string[];
 
 describe("what does not fit", () => {
@@ -104,7 +105,9 @@ describe("what does not fit", () => {
   test("a folder is refused once its listing is too much, however much of it waits", async () => {
     const names = Array.from({ length: 300 }, (_, index) => [`dir/${index}`, 100] as const);
     const bucket = await bucketWith(Object.fromEntries(names));
-    const inputs: PlanInput[] = [{ url: `s3://${bucket}/dir`, path: "/data/dir", type: "DIRECTORY" }];
+    const inputs: WrittenPlan["inputs"][number][] = [
+      { url: `s3://${bucket}/dir`, path: "/data/dir", type: "DIRECTORY" },
+    ];
     const laid = lay(minioPort(), { inputs, workBytesMax: 29_999 });
     expect(await laid.stage()).toContain(
       "need 30000 bytes or more, and the work volume has 29999 bytes free",

@@ -1,24 +1,34 @@
 // Inputs that meet: the later one replaces the earlier one, whatever arrives first.
+
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PlanInput } from "../../sidecar/contract/plan.ts";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { type Staged, stageInputs } from "../../sidecar/filer/filer.ts";
 import { wavesOf } from "../../sidecar/filer/meeting.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { useServers } from "./servers.ts";
 
 const servers = useServers();
 
-const file = (path: string, url: string): PlanInput => ({ path, url, type: "FILE" });
-const folder = (path: string, url: string): PlanInput => ({ path, url, type: "DIRECTORY" });
-const text = (path: string, content: string): PlanInput => ({ path, content, type: "FILE" });
+const file = (path: string, url: string): WrittenPlan["inputs"][number] => ({ path, url, type: "FILE" });
+const folder = (path: string, url: string): WrittenPlan["inputs"][number] => ({
+  path,
+  url,
+  type: "DIRECTORY",
+});
+const text = (path: string, content: string): WrittenPlan["inputs"][number] => ({
+  path,
+  content,
+  type: "FILE",
+});
 
 const workFolder = "task-1";
 const taskFolderOf = (pod: ScratchPod): string => join(pod.roots.work, workFolder);
 
-async function stage(pod: ScratchPod, inputs: readonly PlanInput[]): Promise<Staged> {
+async function stage(pod: ScratchPod, inputs: readonly WrittenPlan["inputs"][number][]): Promise<Staged> {
   const mounts = [{ path: "/data", folder: "m0", file: false }];
   const plan = makePlan([executor(["true"])], { mounts, workFolder, inputs: [...inputs] });
   layOutPod(plan, pod.roots);
@@ -28,7 +38,10 @@ async function stage(pod: ScratchPod, inputs: readonly PlanInput[]): Promise<Sta
   return await stageInputs({ plan, roots: pod.roots, storage, signal, report: () => undefined });
 }
 
-const reasonOfStaging = async (pod: ScratchPod, inputs: readonly PlanInput[]): Promise<string> =>
+const reasonOfStaging = async (
+  pod: ScratchPod,
+  inputs: readonly WrittenPlan["inputs"][number][],
+): Promise<string> =>
   reasonOf(
     await stage(pod, inputs).then(
       () => undefined,
@@ -168,7 +181,7 @@ test("an input that is replaced fails the task all the same if it cannot be had"
   expect(reason).toStartWith(`Cannot stage "${url}/none" as "/data/f": `);
 });
 
-const contradictions: readonly [string, (url: string) => PlanInput[], string][] = [
+const contradictions: readonly [string, (url: string) => WrittenPlan["inputs"][number][], string][] = [
   [
     "a file where a folder is",
     (url) => [folder("/data/d", `${url}/one`), file("/data/d/s", `${url}/x`)],
@@ -204,7 +217,7 @@ test.each(contradictions)("%s is told with the fields of both", async (_, inputs
 
 test.each([
   ["nothing meets", ["/a", "/b", "/a-b", "/ab/c"], [["/a", "/b", "/a-b", "/ab/c"]]],
-  ["one path, thrice", ["/a", "/b", "//a/", "/a/."], [["/a", "/b"], ["//a/"], ["/a/."]]],
+  ["one path, thrice", ["/a", "/b", "//a/", "/a/."], [["/a", "/b"], ["/a"], ["/a"]]],
   [
     "a folder and what is in it",
     ["/a/1", "/a/2", "/a", "/a/3", "/a/4/5"],
@@ -213,6 +226,10 @@ test.each([
   ["a chain", ["/a/b/c", "/a", "/a/b"], [["/a/b/c"], ["/a"], ["/a/b"]]],
   ["none", [], []],
 ])("%s", (_, paths, waves) => {
-  const inputs = paths.map((path, index) => ({ path, type: "FILE" as const, content: String(index) }));
-  expect(wavesOf(inputs).map((wave) => wave.map(({ path }) => path))).toEqual(waves);
+  const inputs = paths.map((path, index) => ({
+    path: normalizePath(path),
+    type: "FILE" as const,
+    content: String(index),
+  }));
+  expect(wavesOf(inputs).map((wave) => wave.map(({ path }): string => path))).toEqual(waves);
 });

@@ -1,4 +1,5 @@
 // Where the file system can share blocks between files, a copy between claim and work volume takes no space and no time.
+
 import { describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -6,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, statfsSync, truncateSync, writeFi
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { openDrivers } from "../../sidecar/filer/drivers.ts";
 import { atEnd } from "../support/cleanups.ts";
 import { findDebianPackages } from "../support/debian.ts";
@@ -56,7 +58,7 @@ describe.skipIf(local === "")("on a file system that shares blocks", () => {
     const bytes = randomBytes(64 * MIB);
     writeFileSync(original, bytes);
     writeFileSync(work, "");
-    const files = { root: "/share", bases: ["/share/data"], local };
+    const files = { root: normalizePath("/share"), bases: [normalizePath("/share/data")], local };
     const storage = await openDrivers({ s3: noS3, files }, new AbortController().signal)("/");
     const before = freeBytes();
     expect(await storage.download("/share/data/original", { file: work })).toBe(bytes.length);

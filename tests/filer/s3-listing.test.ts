@@ -1,4 +1,5 @@
 // Listings of S3: names of every kind from a real server, and what only a hostile one would say from a stand-in.
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -8,6 +9,7 @@ import { openDrivers } from "../../sidecar/filer/drivers.ts";
 import { stageInputs, uploadOutputs } from "../../sidecar/filer/filer.ts";
 import type { Listed, StorageSettings } from "../../sidecar/filer/storage.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
+import { withParts } from "../step/scratch-pod.ts";
 import { type Minio, startMinio } from "./minio.ts";
 import { makeTaskFolder, type TaskFolder } from "./task-folder.ts";
 
@@ -36,7 +38,7 @@ const stageFolder = async (
 ): Promise<{ folder: string; reason: string }> => {
   const { folder, context } = lay(storage);
   const inputs = [{ path: "/data/in", type: "DIRECTORY" as const, url }];
-  const staging = stageInputs({ ...context, plan: { ...context.plan, inputs } });
+  const staging = stageInputs({ ...context, plan: withParts(context.plan, { inputs }) });
   return { folder, reason: await staging.then(() => "no failure", reasonOf) };
 };
 
@@ -63,7 +65,7 @@ test("names of every kind go into a folder of S3 and come out again", async () =
     await Bun.write(file, `of ${name}`);
   }
   const outputs = [{ path: "/data/out", type: "DIRECTORY" as const, url: `s3://${bucket}/a dir#` }];
-  await uploadOutputs({ ...context, plan: { ...context.plan, outputs }, report: () => undefined });
+  await uploadOutputs({ ...context, plan: withParts(context.plan, { outputs }), report: () => undefined });
   const { folder: staged, reason } = await stageFolder(`s3://${bucket}/a dir#`, storage);
   expect(reason).toBe("no failure");
   for (const name of names) expect(readFileSync(join(staged, "in", name), "utf8")).toBe(`of ${name}`);

@@ -1,13 +1,15 @@
 // Unfinished inputs lie where no name leads, and nothing of them stays, however the staging ends.
+
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ENV_PLAN } from "../../sidecar/contract/paths.ts";
-import { encodePlan, type PlanInput, type TaskPlan } from "../../sidecar/contract/plan.ts";
+import { encodePlan, type TaskPlan } from "../../sidecar/contract/plan.ts";
 import { stageInputs } from "../../sidecar/filer/filer.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { removeFolders } from "../../sidecar/stage-in/clean-up.ts";
 import { executor, layOutPod, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import { useServers } from "./servers.ts";
 
 const servers = useServers();
@@ -17,7 +19,7 @@ const topOf = (pod: ScratchPod): string => join(pod.roots.work, workFolder);
 const namesIn = (pod: ScratchPod): string[] =>
   (readdirSync(topOf(pod), { recursive: true }) as string[]).sort();
 
-const planOf = (inputs: readonly PlanInput[]): TaskPlan =>
+const planOf = (inputs: readonly WrittenPlan["inputs"][number][]): TaskPlan =>
   makePlan([executor(["true"])], {
     mounts: [{ path: "/data", folder: "m0", file: false }],
     workFolder,
@@ -26,7 +28,7 @@ const planOf = (inputs: readonly PlanInput[]): TaskPlan =>
 
 const stage = async (
   pod: ScratchPod,
-  inputs: readonly PlanInput[],
+  inputs: readonly WrittenPlan["inputs"][number][],
   signal = new AbortController().signal,
 ) => {
   const storage = { s3: servers.minio.settings, retry: { attempts: 1 } };
@@ -42,7 +44,7 @@ async function half(pod: ScratchPod, web: { isAsked(): boolean }): Promise<void>
   while (!web.isAsked() || namesIn(pod).length < 3) await Bun.sleep(10);
 }
 
-const file = (path: string, url: string): PlanInput => ({ path, url, type: "FILE" });
+const file = (path: string, url: string): WrittenPlan["inputs"][number] => ({ path, url, type: "FILE" });
 
 /** Sends half of /half and waits, sends nothing but an error of /none, and all of the rest. */
 function startStaller(): Disposable & { readonly url: string; isAsked(): boolean } {

@@ -1,4 +1,5 @@
 // buildPod: whole pods, case by case: cases/NAME/task.json (and settings.json) → pod.json, the plan in it decoded.
+
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -10,6 +11,7 @@ import type { PodSettings } from "../../src/pod/settings.ts";
 import { withoutStopHooks } from "../../src/pod/stops.ts";
 import { parseTask } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 
 const folder = join(import.meta.dir, "cases");
 const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(join(folder, ...path), "utf8"));
@@ -59,7 +61,7 @@ describe("a plan that is too large for the pod object", () => {
         "tespod/attempt": "1",
       },
     });
-    expect(decodePlan(planSecret?.stringData?.["plan"] ?? "").inputs).toEqual([
+    expect<WrittenPlan["inputs"]>(decodePlan(planSecret?.stringData?.["plan"] ?? "").inputs).toEqual([
       { path: "/in/a", type: "FILE", content },
     ]);
     expect(pod.spec?.volumes?.at(-1)).toEqual({ name: "plan", secret: { secretName: "tes-abc-1-plan" } });

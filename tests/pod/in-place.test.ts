@@ -1,5 +1,7 @@
 // planInPlace: which inputs executors see in the shared claim itself, and what is mounted where then.
+
 import { describe, expect, test } from "bun:test";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { buildPod } from "../../src/pod/build.ts";
 import { planInPlace } from "../../src/pod/in-place.ts";
 import { planLayout } from "../../src/pod/mounts.ts";
@@ -8,8 +10,10 @@ import type { PodSettings } from "../../src/pod/settings.ts";
 import type { Redirected } from "../../src/tes/record.ts";
 import type { Input, Task } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 
-const files = { claim: "share", root: "/mnt/share", bases: ["/mnt/share"], inPlace: true };
+const root = normalizePath("/mnt/share");
+const files = { claim: "share", root, bases: [root], inPlace: true };
 const input = (path: string, more: Partial<Input> = {}): Input => ({
   path,
   type: "FILE",
@@ -20,7 +24,11 @@ const folder = (path: string, more: Partial<Input> = {}) => input(path, { type: 
 const output = (path: string, type: "FILE" | "DIRECTORY" = "FILE") => ({ path, type, url: "s3://b/k" });
 const executor = (more: object) => ({ executors: [{ image: "i", command: ["c"], ...more }] });
 
-const planOf = (task: Partial<Task>, redirected?: Redirected, shared: PodSettings["files"] = files) =>
+const planOf = (
+  task: Partial<Task>,
+  redirected?: Redirected,
+  shared: PodSettings["files"] = files,
+): NonNullable<WrittenPlan["inPlace"]> =>
   planInPlace(makeTask(task), shared === undefined ? {} : { files: shared }, redirected);
 const pathsOf = (task: Partial<Task>): string[] => planOf(task).map(({ path }) => path);
 
@@ -44,7 +52,7 @@ describe("where the URL lies in the claim", () => {
   });
 
   test("a claim that is seen at /", () => {
-    const shared = { ...files, root: "/", bases: ["/"] };
+    const shared = { ...files, root: normalizePath("/"), bases: [normalizePath("/")] };
     expect(planOf({ inputs: [input("/in/x")] }, {}, shared)).toEqual([
       { input: 0, path: "/in/x", subPath: "mnt/share/data/a" },
     ]);
@@ -179,7 +187,11 @@ describe("mounts of the work volume", () => {
       mounts: [],
     },
   ])("$title", ({ task, mounts }) => {
-    expect(planLayout(makeTask(task), planOf(task)).mounts.map(({ path }) => path)).toEqual(mounts);
+    expect(
+      planLayout(makeTask(task), planInPlace(makeTask(task), { files })).mounts.map(
+        ({ path }): string => path,
+      ),
+    ).toEqual(mounts);
   });
 });
 

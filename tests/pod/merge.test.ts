@@ -1,8 +1,8 @@
 // mergeDirectories: which directories are mounted in the place of too many.
 import { describe, expect, test } from "bun:test";
+import { isWithin, normalizePath, type TaskPath } from "../../sidecar/contract/path.ts";
 import { outermostKeys, pathOfKey } from "../../src/pod/directory-set.ts";
 import { mergeDirectories } from "../../src/pod/merge.ts";
-import { isWithin } from "../../src/tes/path.ts";
 import { rollDice } from "../support/random-tasks.ts";
 
 const many = (count: number, path: (index: number) => string) =>
@@ -11,8 +11,8 @@ const many = (count: number, path: (index: number) => string) =>
 const merge = (
   paths: readonly string[],
   most: number,
-  mayCover: (path: string) => boolean = (path) => path !== "/",
-) => mergeDirectories(outermostKeys(paths), most, mayCover).map(pathOfKey);
+  mayCover: (path: TaskPath) => boolean = (path) => path !== "/",
+): TaskPath[] => mergeDirectories(outermostKeys(paths.map(normalizePath)), most, mayCover).map(pathOfKey);
 
 const small = ["/a/b/c/d", "/a/b/c/e", "/a/b/f", "/a/g", "/h/i/j", "/h/i/k"];
 
@@ -63,14 +63,14 @@ describe("merged", () => {
       merged: ["/data", "/ref/x/a", "/ref/x/b"],
     },
   ])("$title", ({ paths, most, merged }) => {
-    expect(merge(paths, most)).toEqual([...merged]);
+    expect<string[]>(merge(paths, most)).toEqual([...merged]);
   });
 
   test("no directory that may not be covered, nor what holds one", () => {
     const paths = [...many(50, (index) => `/app/${index}`), ...many(50, (index) => `/app/in/${index}`)];
     const mayCover = (path: string) => path !== "/" && path !== "/app";
     expect(merge(paths, 51, mayCover)).toHaveLength(51);
-    expect(merge(paths, 51, mayCover)).toContain("/app/in");
+    expect<string[]>(merge(paths, 51, mayCover)).toContain("/app/in");
     expect(merge(paths, 10, mayCover)).toHaveLength(51);
   });
 });
@@ -82,9 +82,9 @@ test("whatever the directories: each in one mount, few enough where that can be,
     const path = () => Array.from({ length: 1 + dice.integer(5) }, () => `/${dice.pick(names)}`).join("");
     const paths = Array.from({ length: 2 + dice.integer(30) }, path);
     const most = 1 + dice.integer(8);
-    const forbidden = ["/", "/a", dice.pick(["/b", "/c/a", "/a"])];
-    const mayCover = (directory: string) => !forbidden.some((other) => isWithin(other, directory));
-    const own = outermostKeys(paths).map(pathOfKey);
+    const forbidden = ["/", "/a", dice.pick(["/b", "/c/a", "/a"])].map(normalizePath);
+    const mayCover = (directory: TaskPath) => !forbidden.some((other) => isWithin(other, directory));
+    const own = outermostKeys(paths.map(normalizePath)).map(pathOfKey);
     const merged = merge(paths, most, mayCover);
 
     expect(merge(paths.toReversed(), most, mayCover)).toEqual(merged);

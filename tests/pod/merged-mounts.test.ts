@@ -1,5 +1,7 @@
 // planLayout of tasks with more directories than a container can have mounts: what holds them is mounted, or they are refused.
+
 import { describe, expect, test } from "bun:test";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { buildPod } from "../../src/pod/build.ts";
 import { containerMountsMax } from "../../src/pod/mount-bounds.ts";
 import { planLayout } from "../../src/pod/mounts.ts";
@@ -15,7 +17,8 @@ describe("more directories than a container can have mounts", () => {
   const inputs = (count: number, path: (index: number) => string) =>
     many(count, path).map((each) => file(each));
   const executors = (count: number) => many(count, () => ({ image: "i", command: ["c"] }));
-  const pathsOf = (task: Partial<Task>) => planLayout(makeTask(task)).mounts.map(({ path }) => path);
+  const pathsOf = (task: Partial<Task>): string[] =>
+    planLayout(makeTask(task)).mounts.map(({ path }) => path);
 
   test.each<{ title: string; task: Partial<Task>; paths: string[] }>([
     {
@@ -125,7 +128,7 @@ describe("more directories than a container can have mounts", () => {
         ],
       }),
     );
-    expect(folders.sort()).toEqual(
+    expect<string[]>(folders.sort()).toEqual(
       ["file", "folder", "stderr", "stdin", "stdout", "volume", "wild", "workdir"].map(
         (name) => `/d/${name}`,
       ),
@@ -133,8 +136,9 @@ describe("more directories than a container can have mounts", () => {
   });
 
   test("no container has more mounts than it may, whatever is ours and in place", () => {
+    const share = normalizePath("/mnt/share");
     const settings = makeSettings({
-      files: { claim: "share", root: "/mnt/share", bases: ["/mnt/share"], inPlace: true },
+      files: { claim: "share", root: share, bases: [share], inPlace: true },
       webIdentity: { audience: "a", expirationSeconds: 3600 },
     });
     for (const count of [1, 10, 64]) {

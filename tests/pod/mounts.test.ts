@@ -128,13 +128,13 @@ describe("mounts", () => {
     expect(
       mounts
         .filter(({ file }) => !file)
-        .map(({ path }) => path)
+        .map(({ path }): string => path)
         .sort(),
     ).toEqual([...folders].sort());
     expect(
       mounts
         .filter(({ file }) => file)
-        .map(({ path }) => path)
+        .map(({ path }): string => path)
         .sort(),
     ).toEqual([...files].sort());
     const names = mounts.map(({ folder }) => folder);
@@ -174,6 +174,6 @@ describe("folders inside of mounts", () => {
     },
     { title: "nothing below a file in a system folder", task: { outputs: [output("/etc/a")] } },
   ])("$title", ({ task, folders = [] }) => {
-    expect(planLayout(makeTask(task)).folders.sort()).toEqual([...folders].sort());
+    expect<string[]>(planLayout(makeTask(task)).folders.sort()).toEqual([...folders].sort());
   });
 });

@@ -1,4 +1,5 @@
 // The plan: task → what the pod is asked to do, and back from its encoded form.
+
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
@@ -8,6 +9,7 @@ import type { PodSettings } from "../../src/pod/settings.ts";
 import type { TesError } from "../../src/tes/errors.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 
 const planOf = (task: Partial<Task>, settings: Partial<PodSettings> = {}): TaskPlan =>
   buildPlan(makeRecord({ task: makeTask(task) }), makeSettings(settings));
@@ -78,10 +80,40 @@ describe("inputs", () => {
     },
     { title: "empty content alone is an empty file", input: { content: "" }, expected: { content: "" } },
   ])("$title", ({ input, expected }) => {
-    expect(planOf({ inputs: [{ path: "/a/b", type: "FILE", ...input }] }).inputs).toEqual([
-      { path: "/a/b", type: "FILE", ...expected },
-    ]);
+    expect<WrittenPlan["inputs"]>(
+      planOf({ inputs: [{ path: "/a/b", type: "FILE", ...input }] }).inputs,
+    ).toEqual([{ path: "/a/b", type: "FILE", ...expected }]);
   });
+});
+
+test("paths are normalized, whatever the task wrote, and so are mounts", () => {
+  const plan = planOf({
+    inputs: [{ path: "//data/./in//", type: "DIRECTORY", url: "s3://b/d//x/" }],
+    outputs: [
+      { path: "/data/out//", type: "DIRECTORY", url: "s3://b/o//" },
+      { path: "/data//out/*.txt", type: "FILE", url: "s3://b/o", path_prefix: "//data/out/." },
+      { path: "/etc/\\*/f", type: "FILE", url: "s3://b/f" },
+    ],
+    volumes: ["/vol//"],
+    executors: [{ image: "i", command: ["c"], workdir: "/w//", stdout: "/data//log", stderr: "/data/./log" }],
+  });
+  expect<WrittenPlan["inputs"]>(plan.inputs).toEqual([
+    { path: "/data/in", type: "DIRECTORY", url: "s3://b/d//x/" },
+  ]);
+  expect<WrittenPlan["outputs"]>(plan.outputs).toEqual([
+    { path: "/data/out", type: "DIRECTORY", url: "s3://b/o//" },
+    { path: "/data/out/*.txt", type: "FILE", url: "s3://b/o", pathPrefix: "/data/out/" },
+    { path: "/etc/\\*/f", type: "FILE", url: "s3://b/f" },
+  ]);
+  const paths: Record<string, string | undefined> = {
+    workdir: "/w",
+    stdout: "/data/log",
+    stderr: "/data/log",
+  };
+  expect(plan.executors[0]).toMatchObject(paths);
+  // Where the search for the escaped name looks, and not at the text.
+  expect(plan.mounts.map(({ path }): string => path)).toContain("/etc/*/f");
+  expect(decodePlan(encodePlan(plan))).toEqual(plan);
 });
 
 describe("outputs", () => {
@@ -91,7 +123,9 @@ describe("outputs", () => {
     { title: "an escaped wildcard is none", path: "/o/\\*", prefix: {} },
   ])("$title", ({ path, prefix }) => {
     const outputs = [{ path, path_prefix: "/o", url: "s3://b/k", type: "FILE" as const }];
-    expect(planOf({ outputs }).outputs).toEqual([{ path, url: "s3://b/k", type: "FILE", ...prefix }]);
+    expect<WrittenPlan["outputs"]>(planOf({ outputs }).outputs).toEqual([
+      { path, url: "s3://b/k", type: "FILE", ...prefix },
+    ]);
   });
 });
 

@@ -1,5 +1,7 @@
 // checkPodBytes: pods that the API server would not take are refused beforehand.
+
 import { describe, expect, test } from "bun:test";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { checkPodBytes } from "../../src/pod/size.ts";
 import { makeTask } from "../support/make.ts";
 
@@ -7,7 +9,7 @@ const task = (executors: number, more: object = {}) =>
   makeTask({ executors: Array.from({ length: executors }, () => ({ image: "i", command: ["c"], ...more })) });
 const plan = (mounts: number, path: string) => ({
   mounts: Array.from({ length: mounts }, (_, index) => ({
-    path: `/${index}${path}`,
+    path: normalizePath(`/${index}${path}`),
     folder: `dir-${index}`,
     file: false,
   })),
@@ -51,7 +53,7 @@ describe("a pod", () => {
   });
 
   test("with long paths in the claim is refused", () => {
-    const inPlace = [{ input: 0, path: "/a", subPath: "b".repeat(400_000) }];
+    const inPlace = [{ input: 0, path: normalizePath("/a"), subPath: "b".repeat(400_000) }];
     expect(() => checkPodBytes(task(2), { mounts: [], inPlace })).toThrow("too large for a pod");
   });
 });

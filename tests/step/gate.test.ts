@@ -1,4 +1,5 @@
 // The gate under the real shell: its turn, exit codes, redirects, signals, and what becomes of what it leaves.
+
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,6 +8,7 @@ import type { PlanExecutor } from "../../sidecar/contract/plan.ts";
 import { stepFolderIn } from "../../sidecar/step/folder.ts";
 import { type Output, readOutput } from "../../sidecar/supervisor/output.ts";
 import { openStep, type Step } from "../../sidecar/supervisor/step.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 import {
   busybox,
   executor,
@@ -19,7 +21,8 @@ import {
   startGate,
 } from "./scratch-pod.ts";
 
-const sh = (script: string, more: Partial<PlanExecutor> = {}) => executor(["/bin/sh", "-c", script], more);
+const sh = (script: string, more: Partial<WrittenPlan["executors"][number]> = {}) =>
+  executor(["/bin/sh", "-c", script], more);
 
 interface Released {
   step: Step;

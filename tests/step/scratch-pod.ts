@@ -1,16 +1,19 @@
 // Scratch pod: the folders of a pod in a scratch folder, and its executors' gates, each as PID 1 of a namespace of its own.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as v from "valibot";
 import { AWAIT_LAYOUT, BUSYBOX, GATE, NO_FORMAT, SHELL } from "../../sidecar/contract/paths.ts";
-import type { PlanExecutor, TaskPlan } from "../../sidecar/contract/plan.ts";
+import { type PlanExecutor, type TaskPlan, taskPlanSchema } from "../../sidecar/contract/plan.ts";
 import { type Roots, rootsBelow } from "../../sidecar/roots.ts";
 import { layOut } from "../../sidecar/stage-in/layout.ts";
 import { stepFolderIn } from "../../sidecar/step/folder.ts";
 import { ensureRootfs } from "../cluster/rootfs.ts";
 import { readSettings } from "../cluster/settings.ts";
+import type { WrittenPlan } from "../support/written-plan.ts";
 
 /** The programs that the sidecar's image holds, from Debian's packages; fetched if no test has needed them yet. */
 const tools = join(await ensureRootfs(readSettings().cacheFolder), "tools");
@@ -37,27 +40,40 @@ export function makeScratchPod(): ScratchPod {
   return { root, roots, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
 }
 
-export const executor = (command: string[], more: Partial<PlanExecutor> = {}): PlanExecutor => ({
-  command,
-  env: {},
-  ignoreError: false,
-  ...more,
-});
+type WrittenExecutor = WrittenPlan["executors"][number];
 
-export const makePlan = (executors: PlanExecutor[], more: Partial<TaskPlan> = {}): TaskPlan => ({
-  version: 1,
-  task: "task-1",
-  attempt: 1,
-  staging: "init",
-  workFolder: "",
-  inputs: [],
-  outputs: [],
-  executors,
-  mounts: [],
-  logHeadBytes: 4096,
-  logTailBytes: 4096,
-  ...more,
-});
+export const executor = (command: string[], more: Partial<WrittenExecutor> = {}): PlanExecutor => {
+  const [planned] = makePlan([{ command, env: {}, ignoreError: false, ...more }]).executors;
+  if (!planned) throw new Error("A plan has executors");
+  return planned;
+};
+
+/** The plan with other parts, which may be written in any form. */
+export const withParts = (plan: TaskPlan, parts: Partial<WrittenPlan>): TaskPlan =>
+  v.parse(taskPlanSchema, { ...plan, ...parts });
+
+/** As a pod reads it: paths may be written in any form, as in tasks. Without an executor, it is one that no pod takes. */
+export function makePlan(executors: WrittenExecutor[], more: Partial<WrittenPlan> = {}): TaskPlan {
+  const some = executors.length > 0 ? executors : [{ command: ["true"], env: {}, ignoreError: false }];
+  const plan = v.parse(taskPlanSchema, {
+    version: 1,
+    task: "task-1",
+    attempt: 1,
+    staging: "init",
+    workFolder: "",
+    inputs: [],
+    outputs: [],
+    executors: some,
+    mounts: [],
+    logHeadBytes: 4096,
+    logTailBytes: 4096,
+    ...more,
+  });
+  return {
+    ...plan,
+    executors: plan.executors.slice(0, executors.length === 0 && !more.executors ? 0 : undefined),
+  };
+}
 
 export function layOutPod(plan: TaskPlan, roots: Roots): void {
   const before = process.umask(0);

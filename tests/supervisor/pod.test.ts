@@ -1,4 +1,5 @@
 // A whole pod: the sidecar program as processes, real gates, a real service to report to.
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import type { PlanExecutor, TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { reportToken } from "../../sidecar/contract/token.ts";
 import { startFileServer } from "../filer/file-server.ts";
-import { executor, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import { executor, makePlan, makeScratchPod, type ScratchPod, withParts } from "../step/scratch-pod.ts";
 import { reportKey, runPod, startContainers, startSidecar, terminationMessage } from "./pod.ts";
 import { startReportServer } from "./report-server.ts";
 
@@ -109,7 +110,8 @@ test("outputs with a path of their own are in the log too, and links out of the 
   if (!first) throw new Error("no executor");
   await runStageIn(plan);
   // Only now: the gate's step script would open these paths as they are.
-  const withPaths = { ...plan, executors: [{ ...first, stdout: "/data/out", stderr: "/data/err" }] };
+  const executors = [{ ...first, stdout: "/data/out", stderr: "/data/err" }];
+  const withPaths = withParts(plan, { executors });
   using containers = await startContainers(pod, {
     plan: withPaths,
     environment: { AWS_SECRET_ACCESS_KEY: "secret" },

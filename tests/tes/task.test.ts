@@ -418,6 +418,21 @@ describe("names every fault with its path", () => {
       faults: { "outputs[0].path_prefix": "Must be a prefix of path" },
     },
     {
+      title: "a path_prefix that goes on after the first wildcard",
+      body: output({ path: "/o/*/x", path_prefix: "/o/*" }),
+      faults: {
+        "outputs[0].path_prefix":
+          "Must end before the first wildcard of path: what comes up begins with it, letter by letter",
+      },
+    },
+    {
+      title: "a wildcard's folder that is a system folder once its escapes are read",
+      body: output({ path: "/\\u\\sr/*", path_prefix: "/" }),
+      faults: {
+        "outputs[0].path": noFolder,
+      },
+    },
+    {
       title: "an empty path_prefix",
       body: output({ path: "/a/*", path_prefix: "" }),
       faults: { "outputs[0].path_prefix": "Must be an absolute path" },
