@@ -29,7 +29,7 @@ export async function* listFiles(path: TaskPath, context: ListContext): AsyncIte
   if (!real || !(await lstat(real.local)).isDirectory()) return;
   const waiting: Folder[] = [{ real, path: "", above: [] }];
   for (let folder = waiting.pop(); folder; folder = waiting.pop()) {
-    const names = await readNames(folder);
+    const names = (await readNames(folder)).filter((name) => !isOwn(name, folder, context));
     if (names.length === 0) yield { path: folder.path, sizeBytes: 0 };
     for (const name of names) {
       context.signal.throwIfAborted();
@@ -39,6 +39,9 @@ export async function* listFiles(path: TaskPath, context: ListContext): AsyncIte
     }
   }
 }
+
+const isOwn = (name: string, { real }: Folder, { paths }: ListContext): boolean =>
+  paths.isOwn(joinPath(real.path, name));
 
 function ifThere(error: unknown): undefined {
   if (!(error instanceof StorageError) || error.kind !== "not-found") throw error;

@@ -9,6 +9,9 @@ import { mustRead } from "./must-read.ts";
 import { type FilesSettings, StorageError } from "./storage.ts";
 import { isMissing } from "./tree.ts";
 
+/** In the claim's root: where outputs lie until they are whole. */
+export const OWN_FOLDER = ".tespod";
+
 /** The path that the URL says. Throws a permanent StorageError if it says none, or one that cannot be meant. */
 export function pathOfFileUrl(url: string): TaskPath {
   return mustRead(readFileUrl(url)).path;
@@ -25,6 +28,8 @@ export interface FilePaths {
   follow(path: TaskPath): Promise<Inside>;
   /** As far as there is something. Throws a denied StorageError as above. */
   reach(path: TaskPath): Promise<Reached>;
+  /** Whether it is the folder of unfinished files. */
+  isOwn(path: TaskPath): boolean;
 }
 
 /** Links are read one by one, as the shared file system's own users see them, and never followed by the kernel. */
@@ -42,6 +47,8 @@ export function filePaths({ root, bases, local }: FilesSettings): FilePaths {
     }
   }
 
+  const ownFolder = joinPath(root, OWN_FOLDER);
+
   let known: Promise<TaskPath[]> | undefined;
   /** A base may be a link itself: it is the operator's own. */
   const realBases = (): Promise<TaskPath[]> => {
@@ -51,6 +58,7 @@ export function filePaths({ root, bases, local }: FilesSettings): FilePaths {
 
   async function mustBeShared(reached: Reached, path: TaskPath): Promise<void> {
     const real = pathOf(reached);
+    if (isWithin(real, ownFolder)) throw new StorageError("denied", `"${path}": unfinished files lie there`);
     if ((await realBases()).some((base) => isWithin(real, base))) return;
     throw denied(path, "it leads out of");
   }
@@ -71,6 +79,7 @@ export function filePaths({ root, bases, local }: FilesSettings): FilePaths {
 
   return {
     reach,
+    isOwn: (path) => path === ownFolder,
     async follow(path) {
       const { folder, missing } = await reach(path);
       if (missing.length === 0) return folder;

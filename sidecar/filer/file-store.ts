@@ -1,18 +1,17 @@
 // File store: one local file, or an empty folder, into the shared claim.
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { nameOf, parentPath, type TaskPath } from "../contract/path.ts";
 import { mustHold } from "./body.ts";
 import { clone, copyBytes } from "./file-copy.ts";
 import { type FilePaths, openFolder, pathOfHandle } from "./file-path.ts";
+import type { ClaimUnfinished } from "./file-unfinished.ts";
 import { StorageError } from "./storage.ts";
 
 interface StoreContext {
   paths: FilePaths;
   signal: AbortSignal;
-  /** Keeps our unfinished files apart from those of others. */
-  own: string;
+  unfinished: ClaimUnfinished;
 }
 
 interface Store {
@@ -21,43 +20,57 @@ interface Store {
   path: TaskPath;
 }
 
-/** Under another name at first; it gets its own when all of it is on disk, and takes the place of what had it. */
-export async function storeFile(
-  { file, sizeBytes, path }: Store,
-  { paths, signal, own }: StoreContext,
-): Promise<void> {
+/** It lies elsewhere at first; it gets its name when all of it is on disk, and takes the place of what had it. */
+export async function storeFile({ file, sizeBytes, path }: Store, context: StoreContext): Promise<void> {
   const name = nameOf(path);
   if (name === "") throw new StorageError("permanent", `"${path}" is no path of a file`);
   mustHold(file, sizeBytes);
-  await using folder = await openFolder(await paths.reach(parentPath(path)), makeFolderIn);
-  const key = createHash("sha256").update(`${own} ${path}`).digest("hex").slice(0, 16);
-  // By the open folder, so that it is written there whatever becomes of the folder's name.
-  const part = `${pathOfHandle(folder)}/.tespod-part-${key}`;
+  await using folder = await openFolder(await context.paths.reach(parentPath(path)), makeFolderIn);
+  const store = { file, sizeBytes, folder, name };
   try {
-    await fill({ part, file, sizeBytes }, folder, signal);
-    signal.throwIfAborted();
-    await rename(part, `${pathOfHandle(folder)}/${name}`);
-    await folder.sync();
+    await storeBy(false, store, context);
   } catch (error) {
-    await rm(part, { force: true });
-    throw error;
+    // Quotas may make several of what looks like one volume.
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    await storeBy(true, store, context);
   }
 }
 
+async function storeBy(
+  isBeside: boolean,
+  { file, sizeBytes, folder, name }: Omit<Store, "path"> & { folder: FileHandle; name: string },
+  { unfinished, signal }: StoreContext,
+): Promise<void> {
+  await using part = await unfinished.begin(folder, isBeside);
+  await fill({ to: part.handle, file, sizeBytes }, folder, signal);
+  signal.throwIfAborted();
+  await rename(part.path, `${pathOfHandle(folder)}/${name}`);
+  await sync(folder);
+}
+
 async function fill(
-  { part, file, sizeBytes }: { part: string; file: string; sizeBytes: number },
+  { to, file, sizeBytes }: { to: FileHandle; file: string; sizeBytes: number },
   folder: FileHandle,
   signal: AbortSignal,
 ): Promise<void> {
-  const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-  await using to = await open(part, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   await using from = await open(file, "r");
   // It may have grown since its size was taken.
   if (await clone(from, to)) await to.truncate(sizeBytes);
   else await copyBytes({ from, to, start: 0, end: sizeBytes, signal });
   mustHold(file, sizeBytes);
   await handOver(to, folder, READ_AND_WRITE);
-  await to.sync();
+  await sync(to);
+}
+
+const NOT_SYNCED_CODES = new Set(["EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
+
+/** Some file systems know no such thing, of folders at least: what was stored there is stored all the same. */
+async function sync(handle: FileHandle): Promise<void> {
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!NOT_SYNCED_CODES.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
 }
 
 /** Makes the folder, and those above it that are missing. */
@@ -77,7 +90,7 @@ async function makeFolderIn(above: FileHandle, name: string): Promise<void> {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   await using made = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   await handOver(made, above, EVERYTHING);
-  await above.sync();
+  await sync(above);
 }
 
 const READ_AND_WRITE = 0o666;

@@ -1,20 +1,17 @@
 // File storage: files and folders of a claim that the operator shares with tasks, below the folders that are named for it.
-import { randomUUID } from "node:crypto";
 import { lstat, realpath } from "node:fs/promises";
 import type { TaskPath } from "../contract/path.ts";
 import { listFiles } from "./file-list.ts";
 import { filePaths, pathOfFileUrl } from "./file-path.ts";
 import { receiveFile } from "./file-receive.ts";
 import { keepFolder, storeFile } from "./file-store.ts";
+import { claimUnfinished } from "./file-unfinished.ts";
 import { type FilesSettings, type Storage, StorageError } from "./storage.ts";
 import { isMissing } from "./tree.ts";
 
 export async function fileStorage(files: FilesSettings, signal: AbortSignal): Promise<Storage> {
-  const context = {
-    paths: filePaths({ ...files, local: await realpath(files.local) }),
-    signal,
-    own: randomUUID(),
-  };
+  const local = await realpath(files.local);
+  const context = { paths: filePaths({ ...files, local }), signal, unfinished: claimUnfinished(local) };
   return {
     async *list(url) {
       try {

@@ -20,6 +20,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -57,14 +58,17 @@ function makeClaim(): FilesSettings & { at(path: string): string; open(signal?: 
 
 const claim = makeClaim();
 
+/** The files of a folder, and those that are not whole. */
 async function look(path: string): Promise<string[]> {
   const folder = claim.at(decodeURIComponent(path.replace(/^(file:\/\/)?\/mnt\/share/, "")));
-  if (!existsSync(folder)) return [];
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .sort();
+  const folders = [folder, claim.at(".tespod")].filter((each) => existsSync(each));
+  const found = folders.map(async (each) => {
+    const entries = await readdir(each, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(each.length + 1));
+  });
+  return (await Promise.all(found)).flat().sort();
 }
 
 for (const scheme of ["file://", ""]) {
@@ -323,5 +327,100 @@ describe("a copy", () => {
       kind: "permanent",
     });
     expect(readdirSync(at("data")).sort()).toEqual(["file", "folder", "link", "name"]);
+  });
+});
+
+describe("outputs that are not whole", () => {
+  const wholeClaim = (more: { claim: ReturnType<typeof makeClaim>; signal?: AbortSignal }) => {
+    const root = normalizePath("/mnt/share");
+    const files = { root, bases: [root], local: more.claim.local };
+    return openDrivers({ s3: noS3, files }, more.signal ?? new AbortController().signal)("/");
+  };
+  const all = (claim: ReturnType<typeof makeClaim>): string[] =>
+    execFileSync("find", [claim.local, "-mindepth", "1", "-printf", "%P\n"])
+      .toString()
+      .split("\n")
+      .filter(Boolean);
+
+  test("lie in a folder that nobody can list or name, and that goes with the last of them", async () => {
+    const claim = makeClaim();
+    const storage = await wholeClaim({ claim });
+    const seen = new Set<string>();
+    const listed = new Set<string>();
+    const names = Array.from({ length: 40 }, (_, index) => `f${index}`);
+    const uploads = names.map((name) =>
+      storage.upload(makeFile(3_000_000), 3_000_000, `/mnt/share/data/${name}`),
+    );
+    const watching = Promise.all(uploads).then(() => undefined);
+    let isOver = false;
+    void watching.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      for (const path of all(claim)) seen.add(path);
+      for (const { path } of await Array.fromAsync(storage.list("/mnt/share"))) listed.add(path);
+    }
+    await watching;
+    expect([...seen].filter((path) => path.startsWith(".tespod/")).length).toBeGreaterThan(0);
+    expect([...seen].filter((path) => path.startsWith("data/") && !/^data\/f\d+$/.test(path))).toEqual([]);
+    expect([...listed].filter((path) => path.includes(".tespod"))).toEqual([]);
+    expect(all(claim).filter((path) => path.includes(".tespod"))).toEqual([]);
+  });
+
+  test("cannot be named, read or written by a task", async () => {
+    const claim = makeClaim();
+    mkdirSync(claim.at(".tespod"), { mode: 0o700 });
+    writeFileSync(claim.at(".tespod/part"), "half");
+    symlinkSync("../.tespod", claim.at("data/link"));
+    const storage = await wholeClaim({ claim });
+    for (const path of [
+      "/mnt/share/.tespod/part",
+      "/mnt/share/./.tespod//part",
+      "/mnt/share/data/link/part",
+    ]) {
+      const denied = { kind: "denied", message: expect.stringContaining("unfinished files lie there") };
+      await expect(download(storage, path)).rejects.toMatchObject(denied);
+      await expect(storage.upload(makeFile(5), 5, path)).rejects.toMatchObject(denied);
+    }
+    expect(readFileSync(claim.at(".tespod/part"), "utf8")).toBe("half");
+    await storage.upload(makeFile(5), 5, "/mnt/share/data/.tespod/part");
+    expect(await download(storage, "/mnt/share/data/.tespod/part")).toHaveLength(5);
+  });
+
+  test("of a supervisor that was killed are removed after a day, and not before", async () => {
+    const claim = makeClaim();
+    mkdirSync(claim.at(".tespod"), { mode: 0o700 });
+    for (const name of ["old", "young"]) writeFileSync(claim.at(`.tespod/${name}`), "half");
+    const dayAgo = Date.now() / 1000 - 25 * 3600;
+    utimesSync(claim.at(".tespod/old"), dayAgo, dayAgo);
+    await (await claim.open()("/")).upload(makeFile(5), 5, "/mnt/share/data/file");
+    expect(all(claim).filter((path) => path.startsWith(".tespod/"))).toEqual([".tespod/young"]);
+  });
+
+  test.each([
+    ["a link", (at: string) => symlinkSync("private", at)],
+    ["a file", (at: string) => writeFileSync(at, "")],
+    ["open to others", (at: string) => void execFileSync("mkdir", ["-m", "777", at])],
+  ])("lie beside their place where the folder for them is %s", async (_, make) => {
+    const claim = makeClaim();
+    make(claim.at(".tespod"));
+    const before = all(claim);
+    await (await claim.open()("/")).upload(makeFile(5), 5, `/mnt/share/data/${"n".repeat(255)}`);
+    expect(all(claim).sort()).toEqual([...before, `data/${"n".repeat(255)}`].sort());
+  });
+
+  test("are gone after a cancel and after a failure", async () => {
+    const claim = makeClaim();
+    mkdirSync(claim.at("data/folder"));
+    const stop = new AbortController();
+    const storage = await wholeClaim({ claim, signal: stop.signal });
+    await expect(storage.upload(makeFile(5), 5, "/mnt/share/data/folder")).rejects.toMatchObject({
+      kind: "permanent",
+    });
+    const uploading = storage.upload(makeFile(50_000_000), 50_000_000, "/mnt/share/data/file");
+    while (!all(claim).some((path) => path.startsWith(".tespod/"))) await Bun.sleep(1);
+    stop.abort(new Error("told to stop"));
+    await expect(uploading).rejects.toThrow("told to stop");
+    expect(all(claim).sort()).toEqual(["data", "data/folder", "private", "results"]);
   });
 });
