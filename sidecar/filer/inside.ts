@@ -7,6 +7,18 @@ import { type Mount, type Place, placeOf } from "./mounts.ts";
 /** The links that Linux itself would follow in one path. */
 const LINKS_MAX = 40;
 
+/** A path of the task that is not to be followed to its end. */
+export class NotInside extends RangeError {
+  override readonly name = "NotInside";
+  /** In words that go on after the path. */
+  readonly reason: string;
+
+  constructor(path: TaskPath, reason: string) {
+    super(`Cannot use "${path}": ${reason}`);
+    this.reason = reason;
+  }
+}
+
 /** Where a container path leads once all links are followed. */
 export interface Inside extends Place {
   path: TaskPath;
@@ -15,14 +27,13 @@ export interface Inside extends Place {
 /**
  * Follows a container path as the executors would. The sidecar sees other files under the same names than they do, its own
  * environment with the storage keys among them, so every link is read here and none is left to the kernel.
- * Throws RangeError if it leads out of the mounts, and as lstat does if something is missing.
+ * Throws NotInside if it leads out of the mounts or in a circle, and as lstat does if something is missing.
  */
 export async function followInside(
   path: TaskPath,
   mounts: readonly Mount[],
   folder: string,
 ): Promise<Inside> {
-  const outside = () => new RangeError(`Cannot use "${path}": it leads outside the task's files`);
   const done: string[] = [];
   let ahead = segments(path);
   let links = 0;
@@ -37,7 +48,7 @@ export async function followInside(
     if (!place) continue;
     if (!(await lstat(place.local)).isSymbolicLink()) continue;
     links += 1;
-    if (links > LINKS_MAX) throw new RangeError(`Cannot use "${path}": too many links`);
+    if (links > LINKS_MAX) throw new NotInside(path, "it is a loop of links");
     const target = await readlink(place.local);
     done.pop();
     if (target.startsWith("/")) done.length = 0;
@@ -45,7 +56,7 @@ export async function followInside(
   }
   const real = pathOf(done);
   const place = placeOf(real, mounts, folder);
-  if (!place) throw outside();
+  if (!place) throw new NotInside(path, "it leads outside the task's files");
   return { ...place, path: real };
 }
 

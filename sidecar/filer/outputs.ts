@@ -6,18 +6,17 @@ import type { TaskPath } from "../contract/path.ts";
 import type { PlanOutput } from "../contract/plan.ts";
 import type { UploadedFile } from "../contract/report.ts";
 import { publicUrl } from "../contract/scheme.ts";
-import { reasonOf } from "../reason.ts";
-import type { Report } from "../report/reporter.ts";
 import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
-import { openInside } from "./inside.ts";
+import { NotInside, openInside } from "./inside.ts";
 import { mountsOf, taskFolder } from "./mounts.ts";
+import { boundedNotes } from "./notes.ts";
 import { watchProgress } from "./progress.ts";
 import { retry } from "./retry.ts";
 import type { RetryPauses, Storage } from "./storage.ts";
 import { uploadUrl } from "./transfer.ts";
-import { filesAt, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
+import { filesAt, isLink, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
 
 const UPLOADS_AT_ONCE = 8;
 /** Folders are read no further ahead than this. */
@@ -26,9 +25,6 @@ const UPLOADS_WAITING_MAX = 64;
 const FAULTS_MAX = 10;
 /** Files named in one report. */
 const REPORTED_FILES_MAX = 200;
-/** Notes about what is missing or left out. */
-const NOTES_MAX = 50;
-
 interface Delivery {
   tree: Tree;
   storageOf: StorageOf;
@@ -41,14 +37,14 @@ interface Delivery {
   /** Uploads under way, by where they go. */
   underWay: Map<string, Promise<void>>;
   faults: Error[];
-  /** Of the declared outputs, those that are not there. */
-  missing: string[];
+  /** Of the declared outputs those of which nothing is uploaded, and why, in words. */
+  absent: string[];
   note(message: string): void;
   uploaded(file: UploadedFile): void;
 }
 
 /**
- * Uploads every declared output that is there. What is missing is noted, and an error only if the plan is strict. If some cannot
+ * Uploads every declared output that is there. What is not there is noted, and an error only if the plan is strict. If some cannot
  * be uploaded, the others are all the same; then the first failure is thrown.
  */
 export async function uploadOutputs({
@@ -71,7 +67,8 @@ export async function uploadOutputs({
   using _deadline = deadline(plan.secondsMax?.upload, (cause) =>
     stop.abort(new Error("Cannot upload the outputs", { cause })),
   );
-  const { note, flushNotes } = boundedNotes(report);
+  using notes = boundedNotes(report);
+  const { note } = notes;
   const faults: Error[] = [];
   let batch: UploadedFile[] = [];
   const flush = (): void => {
@@ -82,7 +79,7 @@ export async function uploadOutputs({
     tree: {
       mounts: mountsOf(plan, plan.inPlace ? await realpath(roots.files) : roots.files),
       folder: await realpath(taskFolder(roots.work, plan)),
-      skipped: (path, reason) => note(`"${path}" is not uploaded: ${reason}`),
+      skipped: (path, reason) => note(notUploaded(path, reason)),
       failed: (path, cause) => faults.push(new Error(`Cannot upload "${path}"`, { cause })),
     },
     storageOf: openDrivers(storage, limit),
@@ -93,7 +90,7 @@ export async function uploadOutputs({
     queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
     underWay: new Map(),
     faults,
-    missing: [],
+    absent: [],
     note,
     uploaded: (file) => {
       done.files += 1;
@@ -105,59 +102,69 @@ export async function uploadOutputs({
   for (const output of plan.outputs) await addOutput(output, delivery).catch((error) => stop.abort(error));
   await delivery.queue.onIdle();
   flush();
-  flushNotes();
   limit.throwIfAborted();
   const [first] = faults;
   if (first) throw first;
-  const [missing] = delivery.missing;
-  if (plan.strictOutputs && missing !== undefined) throw new Error(`Output "${missing}" is missing`);
+  if (plan.strictOutputs && delivery.absent.length > 0) throw new Error(absentWords(delivery.absent));
 }
 
-function boundedNotes(report: Report): { note(message: string): void; flushNotes(): void } {
-  let count = 0;
-  return {
-    note: (message) => {
-      count += 1;
-      if (count <= NOTES_MAX) report({ type: "note", message });
-    },
-    flushNotes: () => {
-      if (count > NOTES_MAX) report({ type: "note", message: `${count - NOTES_MAX} more notes like these` });
-    },
-  };
+const notUploaded = (path: TaskPath, reason: string): string => `"${path}" is not uploaded: ${reason}`;
+
+/** Told in one message. */
+const ABSENT_NAMED_MAX = 3;
+
+function absentWords(absent: readonly string[]): string {
+  const more = absent.length - ABSENT_NAMED_MAX;
+  const named = absent.slice(0, ABSENT_NAMED_MAX).join("; ");
+  return more > 0 ? `${named}; and ${more} more outputs are not uploaded` : named;
 }
 
 async function addOutput(output: PlanOutput, delivery: Delivery): Promise<void> {
+  const reasons: string[] = [];
+  const skipped: Tree["skipped"] = (path, reason) => {
+    delivery.tree.skipped(path, reason);
+    reasons.push(notUploaded(path, reason));
+  };
   const { folder, patterns } = searchOf(output.path);
+  const tree = { ...delivery.tree, skipped };
   try {
-    const found = patterns.length === 0 ? [folder] : await matchingPaths(folder, patterns, delivery.tree);
-    for (const path of found) await addFiles(output, path, delivery);
+    const found = patterns.length === 0 ? [folder] : await matchingPaths(folder, patterns, tree);
+    let files = 0;
+    for (const path of found) files += await addFiles(output, path, { ...delivery, tree });
+    if (files > 0) return;
+    const [reason] = reasons;
+    const words = patterns.length === 0 ? "does not exist" : "matches no file";
+    if (reason === undefined) delivery.note(`Output "${output.path}" ${words}`);
+    delivery.absent.push(`Output ${reason ?? `"${output.path}" ${words}`}`);
   } catch (error) {
     delivery.signal.throwIfAborted();
     delivery.faults.push(cannotUpload(output.path, output.url, error));
   }
 }
 
-async function addFiles(output: PlanOutput, found: TaskPath, delivery: Delivery): Promise<void> {
+/** Returns the number of files and empty folders that are to be uploaded. */
+async function addFiles(output: PlanOutput, found: TaskPath, delivery: Delivery): Promise<number> {
+  const { tree, faults, queue, signal } = delivery;
+  let files = 0;
   try {
-    for await (const file of filesAt(found, delivery.tree)) {
-      if (delivery.faults.length >= FAULTS_MAX) return;
-      delivery.signal.throwIfAborted();
-      await delivery.queue.onSizeLessThan(UPLOADS_WAITING_MAX);
+    for await (const file of filesAt(found, tree)) {
+      files += 1;
+      if (faults.length >= FAULTS_MAX) break;
+      signal.throwIfAborted();
+      await queue.onSizeLessThan(UPLOADS_WAITING_MAX);
       const url = uploadUrl(output, found, file.path, file.isFolder);
-      delivery.queue
+      queue
         .add(() => afterOthers(url, delivery, () => uploadFile(file, url, delivery)))
         .catch((error: unknown) => {
-          delivery.faults.push(cannotUpload(file.path, url, error));
+          faults.push(cannotUpload(file.path, url, error));
         });
     }
   } catch (error) {
-    if (isMissing(error)) {
-      delivery.missing.push(output.path);
-      delivery.note(`Output "${output.path}" does not exist`);
-    } else if (error instanceof RangeError)
-      delivery.note(`Output "${output.path}" is not uploaded: ${reasonOf(error)}`);
-    else throw error;
+    if (error instanceof NotInside) tree.skipped(found, error.reason);
+    else if (!isMissing(error) || files > 0) throw error;
+    else if (await isLink(found, tree)) tree.skipped(found, "it is a link to nothing");
   }
+  return files;
 }
 
 const cannotUpload = (path: string, url: string, error: unknown): Error =>

@@ -3,8 +3,8 @@ import type { Dirent } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
-import { joinPath, type TaskPath } from "../contract/path.ts";
-import { followInside, type Inside } from "./inside.ts";
+import { joinPath, nameOf, parentPath, type TaskPath } from "../contract/path.ts";
+import { followInside, type Inside, NotInside } from "./inside.ts";
 import type { Mount } from "./mounts.ts";
 
 /** A regular file, or an empty folder. `path` is how the task names it, `real` where that leads once links are followed. */
@@ -19,12 +19,10 @@ export interface Tree {
   mounts: readonly Mount[];
   folder: string;
   /** Told of what is left out, and why: links that lead nowhere or outside, and what is neither file nor folder. */
-  skipped(path: string, reason: string): void;
+  skipped(path: TaskPath, reason: string): void;
   /** Told of what should not be left out, and has to be. */
   failed(path: string, error: Error): void;
 }
-
-const OUTSIDE = "it leads outside the task's files";
 
 const MISSING_CODES = new Set(["ENOENT", "ENOTDIR"]);
 export const isMissing = (error: unknown): boolean =>
@@ -68,10 +66,17 @@ async function* walkChild(
   try {
     if (entry.isSymbolicLink()) real = await followInside(real.path, tree.mounts, tree.folder);
   } catch (error) {
-    tree.skipped(path, isMissing(error) ? "it is a link to nothing" : OUTSIDE);
+    tree.skipped(path, reasonOfSkipping(error));
     return;
   }
   if (await isThere(path, real, tree)) yield* walk(path, real, tree, above);
+}
+
+/** Why what is at a path, a link perhaps, is left out. Throws what is a failure. */
+function reasonOfSkipping(error: unknown): string {
+  if (isMissing(error)) return "it is a link to nothing";
+  if (error instanceof NotInside) return error.reason;
+  throw error;
 }
 
 /** The folder's path has no links left in it, so only the entry itself can be one; or else another mount lies over it. */
@@ -117,16 +122,28 @@ async function exists(path: TaskPath, tree: Tree): Promise<boolean> {
     await lstat((await followInside(path, tree.mounts, tree.folder)).local);
     return true;
   } catch (error) {
-    if (!isMissing(error)) tree.skipped(path, OUTSIDE);
+    if (!isMissing(error) || (await isLink(path, tree))) tree.skipped(path, reasonOfSkipping(error));
     else if (path.includes("\ufffd")) tree.failed(path, new Error("its name is not UTF-8"));
     return false;
+  }
+}
+
+/** Whether there is a link by that name, wherever it leads. */
+export async function isLink(path: TaskPath, { mounts, folder }: Tree): Promise<boolean> {
+  try {
+    const { local } = childOf(await followInside(parentPath(path), mounts, folder), nameOf(path), mounts);
+    return (await lstat(local)).isSymbolicLink();
+  } catch {
+    return false; // the folder above is not there either
   }
 }
 
 async function namesIn(folder: TaskPath, tree: Tree): Promise<string[]> {
   try {
     return (await readdir((await followInside(folder, tree.mounts, tree.folder)).local)).sort();
-  } catch {
-    return []; // not there, no folder, or outside the task's files: nothing in it can match
+  } catch (error) {
+    if (error instanceof NotInside) tree.skipped(folder, error.reason);
+    else if (!isMissing(error)) throw error;
+    return []; // nothing in it can match
   }
 }
