@@ -8,7 +8,11 @@ declare const normalized: unique symbol;
  */
 export type TaskPath = string & { readonly [normalized]: true };
 
-export const normalizePath = (path: string): TaskPath => `/${namesIn(path).join("/")}` as TaskPath;
+export const normalizePath = (path: string): TaskPath =>
+  (notNormal.test(path) ? `/${namesIn(path).join("/")}` : path) as TaskPath;
+
+/** Nearly all paths are: thousands with a hundred names each are not taken apart for nothing. */
+const notNormal = /^(?!\/)|\/\.?(?:\/|$)/;
 
 /** The names of a path that need not be normalized, nor absolute: what a link leads to, for instance. */
 export const namesIn = (path: string): string[] =>

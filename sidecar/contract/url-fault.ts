@@ -4,6 +4,8 @@ import { readDrsUrl } from "./drs-url.ts";
 import { isFileUrl, readFileUrl } from "./file-url.ts";
 import { readFtpUrl } from "./ftp-url.ts";
 import { droppedFromHttpUrl, readHttpUrl } from "./http-url.ts";
+import { isWithin, type TaskPath } from "./path.ts";
+import { lengthFault } from "./path-length.ts";
 import { readS3Url, s3KeyBytesMax } from "./s3-url.ts";
 import { schemeOf } from "./scheme.ts";
 
@@ -12,14 +14,11 @@ export interface UrlUse {
   /** Whether it is certain that more than one file is meant: a DIRECTORY, an output with wildcards. */
   readonly isFolder: boolean;
   /** The folders of the shared claim that tasks may name; undefined where there is none. */
-  readonly bases: readonly string[] | undefined;
+  readonly bases: readonly TaskPath[] | undefined;
 }
 
 /** More than servers take in a request. */
 const urlLengthMax = 32_768;
-/** Bounds of the Linux kernel. */
-const pathBytesMax = 4095;
-const nameBytesMax = 255;
 
 /**
  * Only what is wrong wherever the URL leads: where an operator has an endpoint of S3 for http URLs is not known here. Says nothing of
@@ -67,11 +66,13 @@ function s3Fault(url: string, use: UrlUse): string | undefined {
     : undefined;
 }
 
-function httpFault(url: string, { isFolder }: UrlUse): string | undefined {
+function httpFault(url: string, { direction, isFolder }: UrlUse): string | undefined {
   const fault = faultIn(readHttpUrl(url)) ?? droppedFromHttpUrl(url);
   if (fault !== undefined) return fault;
-  // Whatever a name is appended to, it would end in the query.
-  return isFolder && url.includes("?") ? "an http URL with a query is one file and no folder" : undefined;
+  // Only S3 knows what is in it, and a URL that is signed already is not given to S3.
+  return direction === "input" && isFolder && url.includes("?")
+    ? "what lies in a folder cannot be asked for by an http URL with a query"
+    : undefined;
 }
 
 function ftpFault(url: string, use: UrlUse): string | undefined {
@@ -85,19 +86,9 @@ function fileFault(url: string, { bases }: UrlUse): string | undefined {
   if (!bases) return "this installation shares no files with tasks, so paths and file URLs mean nothing here";
   const read = isFileUrl(url) ? readFileUrl(url) : { fault: "it is no URL of the form file:///path" };
   if ("fault" in read) return read.fault;
-  const names = namesIn(read.path);
-  if (!bases.some((base) => namesIn(base).every((name, index) => name === names[index])))
+  if (!bases.some((base) => isWithin(read.path, base)))
     return `it is not in the folders that tasks may use (${bases.join(", ")})`;
-  return lengthFault(read.path, names);
-}
-
-const namesIn = (path: string): string[] => path.split("/").filter((name) => name !== "" && name !== ".");
-
-function lengthFault(path: string, names: readonly string[]): string | undefined {
-  if (Buffer.byteLength(path) > pathBytesMax) return `a path has at most ${pathBytesMax} bytes`;
-  return names.some((name) => Buffer.byteLength(name) > nameBytesMax)
-    ? `a name in a path has at most ${nameBytesMax} bytes`
-    : undefined;
+  return lengthFault(read.path);
 }
 
 const supported = ["s3", "http", "https", "ftp", "ftps"] as const;

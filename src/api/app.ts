@@ -1,6 +1,7 @@
 // createApp: the HTTP interface, from what it needs to a fetch handler.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { requestId } from "hono/request-id";
+import { getPath } from "hono/utils/url";
 import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { TesError } from "../tes/errors.ts";
@@ -13,6 +14,7 @@ import { addMetricsRoute, type MetricsOfApi } from "./metrics.ts";
 import { problem } from "./problem.ts";
 import { addHealthRoutes } from "./readiness.ts";
 import { addReportRoute } from "./reports.ts";
+import { requestPath } from "./request-path.ts";
 import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
 import { addTaskRoutes, cancelPath, type TaskRoutes } from "./tasks.ts";
 
@@ -47,10 +49,13 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
     "/tasks/:id": "GET, HEAD",
   });
 
-  const app = new OpenAPIHono();
+  const app = new OpenAPIHono({ getPath: requestPath });
   app.onError((error, context) => problem(context, error, log));
   app.notFound((context) => {
-    const error = new TesError("not-found", `There is nothing at ${context.req.path}; TES is at ${bases[0]}`);
+    const error = new TesError(
+      "not-found",
+      `There is nothing at ${getPath(context.req.raw)}; TES is at ${bases[0]}`,
+    );
     return problem(context, error, log);
   });
   if (dependencies.metrics !== undefined) addMetricsRoute(app, dependencies.metrics);

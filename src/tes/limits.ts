@@ -12,6 +12,8 @@ export const limits = {
   inputsMax: 10_000,
   outputsMax: 10_000,
   volumesMax: 256,
+  /** Of what is wrong with the files of one task, so many are told. */
+  faultsMax: 100,
   tagsMax: 256,
   zonesMax: 64,
   backendParametersMax: 64,

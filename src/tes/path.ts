@@ -36,8 +36,9 @@ export const isSystemFolder = (path: TaskPath): boolean =>
 /** What is wrong with a path of an input, output, redirect or workdir; undefined if nothing. */
 export function pathFault(path: string): string | undefined {
   if (!path.startsWith("/")) return "Must be an absolute path";
-  if (path.split("/").includes("..")) return 'Must not contain ".."';
-  const taken = reserved.find((root) => isWithin(normalizePath(path), root));
+  if (/\/\.\.(?:\/|$)/.test(path)) return 'Must not contain ".."';
+  const normal = normalizePath(path);
+  const taken = reserved.find((root) => isWithin(normal, root));
   if (taken !== undefined) return `Must not lie in ${taken}`;
   return undefined;
 }

@@ -3,11 +3,15 @@
 import { z } from "@hono/zod-openapi";
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
 import { outputPath, pathPrefixOf, searchOf } from "../../sidecar/contract/output-path.ts";
+import type { TaskPath } from "../../sidecar/contract/path.ts";
+import { contradictionFaults } from "./contradictions.ts";
 import { type Fault, TesError } from "./errors.ts";
 import { isLabelValue, labelValueFault } from "./kubernetes-names.ts";
 import { limits } from "./limits.ts";
 import { filePathFault, folderPathFault, pathFault } from "./path.ts";
+import { lengthFaults } from "./path-length.ts";
 import { sketchOf } from "./sketch.ts";
+import { tidy } from "./tidy.ts";
 import { urlFaults } from "./urls.ts";
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
@@ -43,7 +47,7 @@ const input = z
       .describe(
         "Where it comes from: s3, http(s), ftp(s), drs, or a file that the operator shares. Required unless content is set",
       ),
-    path: path.describe("Absolute path in the containers"),
+    path: path.describe("Absolute path in the containers. Of inputs at one path the later one wins"),
     type: fileType,
     content: text
       .refine((value) => utf8Bytes(value) <= limits.contentBytesMax, {
@@ -116,10 +120,14 @@ const argument = text.refine((value) => utf8Bytes(value) <= limits.argumentBytes
   error: `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`,
 });
 
+/** What the kernel can hand to a process: a shell cannot hold all of it, and none is in the way. */
 const environment = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
-    error: "Must be letters, digits and _, not starting with a digit: a shell cannot hold other names",
-  }),
+  z
+    .string()
+    .refine((name) => name !== "" && !name.includes("="), { error: 'Must not be empty or hold "="' })
+    .refine((name) => !name.includes("\0") && name.isWellFormed(), {
+      error: "Must not hold a NUL character or half a surrogate pair",
+    }),
   argument,
 );
 
@@ -144,7 +152,9 @@ const executor = z
     stderr: redirect
       .optional()
       .describe("Absolute path of a file that stderr is written to, besides the log"),
-    env: environment.optional().describe("Environment variables; values are taken literally"),
+    env: environment
+      .optional()
+      .describe("Environment variables, of any name without =; values are taken literally"),
     ignore_error: z.boolean().optional().describe("Whether the next executor runs although this one failed"),
   })
   .openapi("tesExecutor");
@@ -230,44 +240,6 @@ export type Executor = Task["executors"][number];
 export type Input = NonNullable<Task["inputs"]>[number];
 export type Resources = NonNullable<Task["resources"]>;
 
-/** camelCase names that the funnel command line sends for snake_case fields. */
-const aliases: Readonly<Record<string, string>> = {
-  cpuCores: "cpu_cores",
-  ramGb: "ram_gb",
-  diskGb: "disk_gb",
-  ignoreError: "ignore_error",
-  pathPrefix: "path_prefix",
-  backendParameters: "backend_parameters",
-  backendParametersStrict: "backend_parameters_strict",
-};
-
-/** Maps of the user's own keys: these are never renamed. */
-const userMaps: ReadonlySet<string> = new Set(["env", "tags", "backend_parameters"]);
-
-/** Deeper nesting than any task has, shallow enough for recursion. */
-const depthMax = 16;
-
-/** Drops explicit nulls (Galaxy, Pulsar, Cromwell send them for whatever is unset) and renames aliases. */
-function tidy(value: unknown, userKeys: boolean, depth: number): unknown {
-  if (depth > depthMax) throw new TesError("invalid", `Body is nested deeper than ${depthMax} levels`);
-  if (Array.isArray(value)) return value.map((item) => tidy(item, false, depth + 1));
-  if (typeof value !== "object" || value === null) return value;
-  const tidied: Record<string, unknown> = Object.create(null);
-  for (const [key, item] of Object.entries(value)) {
-    if (item === null) continue;
-    const name = fieldOf(key, userKeys);
-    tidied[name] = tidy(item, !userKeys && userMaps.has(name), depth + 1);
-  }
-  return tidied;
-}
-
-function fieldOf(key: string, isUsers: boolean): string {
-  if (!isUsers) return Object.hasOwn(aliases, key) ? (aliases[key] ?? key) : key;
-  // Not every object it would pass through can hold it, so it would be lost on the way.
-  if (key === "__proto__") throw new TesError("invalid", 'No key can be "__proto__"');
-  return key;
-}
-
 const dotPath = (segments: readonly PropertyKey[]): string =>
   segments.reduce<string>((path, segment) => {
     if (typeof segment === "number") return `${path}[${segment}]`;
@@ -286,11 +258,16 @@ function messageOf(issue: z.core.$ZodIssue): string {
  * `fileBases` are the folders that file URLs may name, where the operator shares some. Throws TesError "invalid" with every
  * fault and its path.
  */
-export function parseTask(body: unknown, fileBases?: readonly string[]): Task {
-  const tidied = tidy(body, false, 0);
+export function parseTask(body: unknown, fileBases?: readonly TaskPath[]): Task {
+  const tidied = tidy(body);
   const result = taskSchema.safeParse(tidied);
   const issues = result.error?.issues ?? [];
-  const further = urlFaults(sketchOf(tidied), fileBases);
+  const sketch = sketchOf(tidied);
+  const further = [
+    ...urlFaults(sketch, fileBases),
+    ...lengthFaults(sketch),
+    ...contradictionFaults(sketch),
+  ].slice(0, limits.faultsMax);
   if (result.success && further.length === 0) return result.data;
   const faults: Fault[] = issues.map((issue) => ({ path: dotPath(issue.path), message: messageOf(issue) }));
   throw new TesError("invalid", "Task is not valid", { faults: [...faults, ...further] });

@@ -1,11 +1,12 @@
 // urlFaults: what is wrong with the URLs of inputs and outputs, as far as it is known without asking any storage.
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
+import type { TaskPath } from "../../sidecar/contract/path.ts";
 import { urlFault } from "../../sidecar/contract/url-fault.ts";
 import type { Fault } from "./errors.ts";
 import type { Sketch } from "./sketch.ts";
 
 /** `bases` are the folders that tasks may name by file URLs; undefined where the operator shares none. */
-export function urlFaults({ inputs, outputs }: Sketch, bases: readonly string[] | undefined): Fault[] {
+export function urlFaults({ inputs, outputs }: Sketch, bases: readonly TaskPath[] | undefined): Fault[] {
   const faults: Fault[] = [];
   const add = (path: string, message: string | undefined): void => {
     if (message !== undefined) faults.push({ path, message });

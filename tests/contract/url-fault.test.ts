@@ -1,9 +1,10 @@
 // What is refused of a URL before any storage is asked, what is taken, and what is shown of it.
 import { describe, expect, test } from "bun:test";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { publicUrl } from "../../sidecar/contract/scheme.ts";
 import { type UrlUse, urlFault } from "../../sidecar/contract/url-fault.ts";
 
-const bases = ["/shared", "/scratch/b"];
+const bases = ["/shared", "/scratch/b"].map(normalizePath);
 const use = (words: string): UrlUse => ({
   direction: words.includes("input") ? "input" : "output",
   isFolder: words.includes("folder"),
@@ -48,8 +49,7 @@ describe("refused", () => {
     ["https://h/run#1.bam", "input", 'what follows "#" is not sent; in a name it is written %23'],
     ["https://h/a\nb", "input", "line breaks"],
     ["https://h/a ", "output", "blanks at its ends"],
-    ["https://h/d?sig=x", "input folder", "an http URL with a query is one file and no folder"],
-    ["https://h/d?sig=x", "output folder", "an http URL with a query is one file and no folder"],
+    ["https://h/d?sig=x", "input folder", "cannot be asked for by an http URL with a query"],
     // FTP
     ["ftp:///x", "output", "no URL of the form ftp://host/path"],
     ["ftp://h:70000/x", "output", "70000 is no port"],
@@ -97,6 +97,7 @@ describe("taken", () => {
     // An operator may have given the host to S3, which has folders.
     ["https://h/bucket/dir", "input folder"],
     ["https://h/bucket", "output folder"],
+    ["https://h/container/dir?sig=x", "output folder"],
     ["ftp://u:p@h:2121/%2Fdata/a#b?c;type=i", "output"],
     ["ftp://[::1]/x", "input"],
     ["ftps://h/", "output folder"],

@@ -18,9 +18,10 @@ const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(join(fo
 
 /** The pod with its plan as an object: the bytes of gzip are not ours to fix. */
 function build(name: string): unknown {
-  const settings = existsSync(join(folder, name, "settings.json")) ? readJson(name, "settings.json") : {};
-  const record = makeRecord({ task: parseTask(readJson(name, "task.json")) });
-  const { pod } = buildPod(record, makeSettings(settings as Partial<PodSettings>));
+  const given = existsSync(join(folder, name, "settings.json")) ? readJson(name, "settings.json") : {};
+  const settings = makeSettings(given as Partial<PodSettings>);
+  const record = makeRecord({ task: parseTask(readJson(name, "task.json"), settings.files?.bases) });
+  const { pod } = buildPod(record, settings);
   const { [planAnnotation]: plan = "", ...annotations } = pod.metadata?.annotations ?? {};
   const metadata = { ...pod.metadata, annotations: { ...annotations, [planAnnotation]: decodePlan(plan) } };
   return JSON.parse(JSON.stringify({ ...pod, metadata }));

@@ -92,6 +92,7 @@ test.each([
   "PWD OLDPWD _ RANDOM SECONDS TMOUT COLUMNS LINES HISTSIZE OPTIND OPTARG REPLY PIPESTATUS BASHPID PPID PGRP",
   "KSH_VERSION LINENO USER_ID KSHUID KSHGID KSHEGID EPOCHREALTIME EXECSHELL PATHSEP HISTFILE",
   "a.b a-b 1a ä spring.config:x",
+  "my.var my-var -x -- -u % 😀 a\tb a/b $(x) 'quoted' BASH_FUNC_x%%",
   "step bin turn code child name signal interrupted status again",
 ])("variables are named %s", async (names) => {
   using pod = makeScratchPod();
