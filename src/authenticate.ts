@@ -1,5 +1,6 @@
 // createAuthenticate: the users of the operator's file, as it is now.
 import { readFileSync, statSync } from "node:fs";
+import { bothWays } from "./config/access.ts";
 import type { Logger } from "./log.ts";
 import { parseUsers, userOf } from "./users.ts";
 
@@ -19,7 +20,8 @@ export function createAuthenticate(file: string, log: Logger, now: () => number 
   try {
     users = read();
   } catch (cause) {
-    throw new Error(`Cannot read users of "${file}": ${cause instanceof Error ? cause.message : cause}`);
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new Error(`Cannot read users of TESPOD_AUTH_FILE="${file}": ${reason}; ${bothWays}`);
   }
   let looked = now();
   return (authorization) => {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import type { ServiceInfo } from "./api/service-info.ts";
+import { accessFault } from "./config/access.ts";
 import { defaultAboveMaximum, resourceSettings, resourceVariables } from "./config/resources.ts";
 import { fileLocations, storageFault, storageSettings, storageVariables } from "./config/storage.ts";
 import { integer, list, origins, text, url, webUrl } from "./config/values.ts";
@@ -12,10 +13,12 @@ import type { Policy } from "./reconcile/decide.ts";
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Where pods report and Prometheus reads; never the API's port. */
+  readonly internalPort: number;
   /** File of the embedded store, or a postgres:// URL, which may hold a password: never to be shown. */
   readonly database: string;
   readonly databasePassword?: string;
-  /** File of the users that may use the API; without it everybody may. */
+  /** File of the users that may use the API. Absent only where the operator said that everybody may. */
   readonly authFile?: string;
   /** Sites whose pages may use the API from a browser; "*" for all. */
   readonly corsOrigins: readonly string[];
@@ -41,10 +44,12 @@ export class ConfigError extends Error {
 const environmentSchema = v.object({
   TESPOD_HOST: v.optional(text, "0.0.0.0"),
   TESPOD_PORT: integer(0, 65_535, 8080),
+  TESPOD_INTERNAL_PORT: integer(0, 65_535, 8081),
   TESPOD_DATABASE: v.optional(text, databaseDefault),
   PGPASSWORD: v.optional(text),
   TESPOD_CORS_ORIGINS: origins,
   TESPOD_AUTH_FILE: v.optional(text),
+  TESPOD_AUTH: v.optional(v.literal("none", 'Must be "none", or absent')),
   TESPOD_NAMESPACE: v.optional(text),
   KUBECONFIG: v.optional(text),
   TESPOD_INSTANCE: v.optional(
@@ -100,7 +105,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     });
     throw new ConfigError(`Cannot start: ${faults.join("; ")}`);
   }
-  const fault = defaultAboveMaximum(result.output) ?? storageFault(result.output);
+  const fault =
+    accessFault(result.output) ?? defaultAboveMaximum(result.output) ?? storageFault(result.output);
   if (fault !== undefined) throw new ConfigError(`Cannot start: ${fault}`);
   return toConfig(result.output);
 }
@@ -112,6 +118,7 @@ function toConfig(env: Environment): Config {
   return defined<Config>({
     host: env.TESPOD_HOST,
     port: env.TESPOD_PORT,
+    internalPort: env.TESPOD_INTERNAL_PORT,
     database: env.TESPOD_DATABASE,
     databasePassword: env.PGPASSWORD,
     corsOrigins: env.TESPOD_CORS_ORIGINS,

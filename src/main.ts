@@ -4,6 +4,8 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
 import { createApp } from "./api/app.ts";
+import { createInternalApp } from "./api/internal.ts";
+import { reportBytesMax } from "./api/reports.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { connectKubernetes } from "./cluster/kubernetes.ts";
@@ -26,7 +28,8 @@ Usage: tespod [--help | --version | --backup FILE]
 
 --backup writes what the SQLite file of TESPOD_DATABASE holds to a new FILE, while the service runs.
 
-All settings are environment variables; TESPOD_SIDECAR_IMAGE is the only one that must be set. docs/settings.md lists them.
+All settings are environment variables. TESPOD_SIDECAR_IMAGE must be set, and who may use the API: TESPOD_AUTH_FILE, or
+TESPOD_AUTH=none. docs/settings.md lists them.
 Without KUBECONFIG it uses the service account of the pod it runs in.
 `;
 
@@ -53,29 +56,33 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
   let reportKey: string | undefined;
   const tokenKey = await store.setting("page-token-key", () => randomBytes(32).toString("base64url"));
   const reconciler = metrics.reconciler(assemble(config, { store, cluster, log }));
-  const app = createApp({
+  const shared = {
     store,
     reconciler,
+    reportKey: () => reportKey,
+    log,
+    metrics,
+    isReady: () => !signal.aborted,
+  };
+  const app = createApp({
+    ...shared,
     podSettings: config.pods,
     tokenKey,
-    reportKey: () => reportKey,
+    internalSince: await store.setting("internal-port-since", () => clock().toISOString()),
     info: { ...config.info, version: packageJson.version },
     corsOrigins: config.corsOrigins,
     ...(authenticate === undefined ? {} : { authenticate }),
     clock,
-    log,
-    metrics,
-    isReady: () => !signal.aborted,
   });
-  const server = serve({
-    hostname: config.host,
-    port: config.port,
-    bodyBytesMax: limits.bodyBytesMax,
-    fetch: (request) => app.fetch(request),
-  });
+  const listen = (port: number, bodyBytesMax: number, { fetch }: typeof app) =>
+    serve({ hostname: config.host, port, bodyBytesMax, fetch: (request) => fetch(request) });
+  const internal = listen(config.internalPort, reportBytesMax, createInternalApp(shared));
+  const server = listen(config.port, limits.bodyBytesMax, app);
   log.info("serving", {
     host: config.host,
     port: server.port,
+    internalPort: internal.port,
+    ...(authenticate === undefined ? { auth: "none" } : {}),
     namespace: config.namespace,
     instance: config.pods.instance,
   });
@@ -87,7 +94,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
   );
   if (reportKey !== undefined) await reconciler.run(signal);
   log.info("stopping");
-  await server.stop();
+  await Promise.all([server.stop(), internal.stop()]);
   await store.close();
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { ConfigError, readConfig } from "../src/config.ts";
 
-const least = { TESPOD_SIDECAR_IMAGE: "tespod-sidecar:1" };
+const least = { TESPOD_SIDECAR_IMAGE: "tespod-sidecar:1", TESPOD_AUTH: "none" };
 const read = (environment: Record<string, string | undefined>) => readConfig({ ...least, ...environment });
 
 function messageOf(environment: Record<string, string | undefined>): string {
@@ -15,10 +15,11 @@ function messageOf(environment: Record<string, string | undefined>): string {
   }
 }
 
-test("only the sidecar's image must be set; these are the defaults", () => {
+test("only the sidecar's image must be set, and who may use the API; these are the defaults", () => {
   expect(readConfig(least)).toEqual({
     host: "0.0.0.0",
     port: 8080,
+    internalPort: 8081,
     database: "tespod.db",
     corsOrigins: [],
     namespace: "default",
@@ -302,6 +303,8 @@ describe("refuses", () => {
     { name: "TESPOD_PORT", value: "http", message: "Must be an integer" },
     { name: "TESPOD_PORT", value: "-1", message: "Must be an integer" },
     { name: "TESPOD_PORT", value: "65536", message: "65535" },
+    { name: "TESPOD_INTERNAL_PORT", value: "65536", message: "65535" },
+    { name: "TESPOD_AUTH", value: "off", message: 'Must be "none"' },
     { name: "TESPOD_ATTEMPTS_MAX", value: "0", message: "1" },
     { name: "TESPOD_ATTEMPTS_MAX", value: "11", message: "10" },
     { name: "TESPOD_WALL_SECONDS_MAX", value: "59", message: "60" },
@@ -348,6 +351,32 @@ describe("refuses", () => {
 
   test("a missing sidecar image", () => {
     expect(messageOf({})).toBe("Cannot start: TESPOD_SIDECAR_IMAGE is required");
+  });
+
+  test.each([
+    {
+      title: "a service of which it is not said who may use it",
+      access: { TESPOD_AUTH: "" },
+      message: "it is not said who may use the API",
+    },
+    {
+      title: "users and no users at once",
+      access: { TESPOD_AUTH_FILE: "/users.json" },
+      message: 'TESPOD_AUTH="none" and TESPOD_AUTH_FILE="/users.json" contradict each other',
+    },
+  ])("$title, and names both ways out", ({ access, message }) => {
+    expect(messageOf({ ...least, ...access })).toBe(
+      `Cannot start: ${message}: set TESPOD_AUTH_FILE to a file that names its users, ` +
+        'or TESPOD_AUTH="none" to let everybody who reaches it use it',
+    );
+  });
+
+  test("one port for clients and for what is internal", () => {
+    expect(messageOf({ ...least, TESPOD_PORT: "9000", TESPOD_INTERNAL_PORT: "9000" })).toBe(
+      'Cannot start: TESPOD_INTERNAL_PORT="9000": Must differ from TESPOD_PORT, which clients reach',
+    );
+    expect(messageOf({ ...least, TESPOD_PORT: "8081" })).toContain('TESPOD_INTERNAL_PORT="8081"');
+    expect(read({ TESPOD_PORT: "0", TESPOD_INTERNAL_PORT: "0" })).toMatchObject({ port: 0, internalPort: 0 });
   });
 
   test("defaults above their maxima", () => {

@@ -56,6 +56,7 @@ async function main(): Promise<void> {
   await putInputs(cluster);
   const { tes, kubectl, url, disconnect } = await deploy(cluster, { restart: true });
   say(`Service: ${url}`);
+  say("Everybody who reaches it may use it: TESPOD_AUTH=none, as this cluster is for trying things out");
 
   const id = await tes.create(demoTask);
   say(`Task ${id} created`);

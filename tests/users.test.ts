@@ -63,7 +63,9 @@ test("a file that changes counts soon, one that breaks leaves things as they wer
   const folder = mkdtempSync(join(tmpdir(), "tespod-users-"));
   try {
     const file = join(folder, "users.json");
-    expect(() => createAuthenticate(file, silent)).toThrow(`Cannot read users of "${file}"`);
+    expect(() => createAuthenticate(file, silent)).toThrow(
+      `Cannot read users of TESPOD_AUTH_FILE="${file}": ENOENT`,
+    );
     let changes = 0;
     const write = (text: string) => {
       writeFileSync(file, text);

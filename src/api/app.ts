@@ -1,20 +1,16 @@
-// createApp: the HTTP interface, from what it needs to a fetch handler.
+// createApp: the HTTP interface for clients, from what it needs to a fetch handler.
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { requestId } from "hono/request-id";
-import { getPath } from "hono/utils/url";
 import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
-import { TesError } from "../tes/errors.ts";
 import { describeOffer } from "../tes/offer.ts";
 import { requireUser } from "./authentication.ts";
 import { allowOrigins } from "./cross-origin.ts";
 import { addDocumentRoutes } from "./document.ts";
 import { rejectOtherMethods } from "./methods.ts";
-import { addMetricsRoute, type MetricsOfApi } from "./metrics.ts";
-import { problem } from "./problem.ts";
+import type { MetricsOfApi } from "./metrics.ts";
+import { newApp } from "./new-app.ts";
+import { addOldReportRoute } from "./old-reports.ts";
 import { addHealthRoutes } from "./readiness.ts";
-import { addReportRoute } from "./reports.ts";
-import { requestPath } from "./request-path.ts";
 import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
 import { addTaskRoutes, cancelPath, type TaskRoutes } from "./tasks.ts";
 
@@ -28,6 +24,8 @@ export interface AppDependencies extends Omit<TaskRoutes, "release"> {
   readonly log: Logger;
   /** The user of an Authorization header. Without it nobody needs a login, and any is ignored. */
   readonly authenticate?: (authorization: string | undefined) => string | undefined;
+  /** When this service first had an internal port: reports of older tasks are taken here too. ISO 8601. */
+  readonly internalSince: string;
   /** None are served without. */
   readonly metrics?: MetricsOfApi;
   /** Whether requests should be sent here. */
@@ -49,21 +47,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
     "/tasks/:id": "GET, HEAD",
   });
 
-  const app = new OpenAPIHono({ getPath: requestPath });
-  app.onError((error, context) => problem(context, error, log));
-  app.notFound((context) => {
-    const error = new TesError(
-      "not-found",
-      `There is nothing at ${getPath(context.req.raw)}; TES is at ${bases[0]}`,
-    );
-    return problem(context, error, log);
-  });
-  if (dependencies.metrics !== undefined) addMetricsRoute(app, dependencies.metrics);
-  app.use(requestId({ limitLength: 128 }), (context, next) => {
-    // Nobody keeps what does not say otherwise: errors, ids, health.
-    context.header("Cache-Control", "no-store");
-    return next();
-  });
+  const app = newApp(`TES is at ${bases[0]}`, log, dependencies.metrics);
   if (corsOrigins.length > 0) {
     for (const path of [...bases.map((base) => `${base}/*`), "/openapi.json"])
       app.use(path, allowOrigins(corsOrigins));
@@ -73,7 +57,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono {
     for (const base of bases) app.use(`${base}/*`, guard);
   }
   for (const base of bases) app.route(base, tes);
-  addReportRoute(app, dependencies.reconciler, dependencies.reportKey);
+  addOldReportRoute(app, { ...dependencies, since: dependencies.internalSince });
   addHealthRoutes(app, dependencies.store, dependencies.isReady);
   addDocumentRoutes(app, tes, { base: bases[0], remarks: describeOffer(dependencies.podSettings.offer) });
   return app;

@@ -7,12 +7,15 @@ export interface MetricsOfApi {
   readonly answered: (operation: string, method: string, status: number) => void;
 }
 
-/** To be called before all other routes are added. */
-export function addMetricsRoute(app: OpenAPIHono, { text, answered }: MetricsOfApi): void {
+/** To be called before all routes are added. */
+export function countAnswers(app: OpenAPIHono, { answered }: Pick<MetricsOfApi, "answered">): void {
   app.use(async (context, next) => {
     await next();
     answered(operationOf(context.req.path), methodOf(context.req.method), context.res.status);
   });
+}
+
+export function addMetricsRoute(app: OpenAPIHono, { text }: Pick<MetricsOfApi, "text">): void {
   app.get("/metrics", async (context) => {
     context.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return context.body(await text());

@@ -8,17 +8,17 @@ import { TesError } from "../tes/errors.ts";
 import { readText } from "./body.ts";
 
 /** More than the reporter sends at once. */
-const bytesMax = 8 * 1024 * 1024;
+export const reportBytesMax = 8 * 1024 * 1024;
 
 /** Path parameters hold no characters that encodeURIComponent changes, so the contract's own function gives the pattern. */
-const pattern = reportPath("ID", 0).replace("ID", ":id").replace(/\/0\//, "/:attempt{[0-9]+}/");
+export const reportPattern = reportPath("ID", 0).replace("ID", ":id").replace(/\/0\//, "/:attempt{[0-9]+}/");
 
 export function addReportRoute(
   app: OpenAPIHono,
   reconciler: Pick<Reconciler, "report">,
   reportKey: () => string | undefined,
 ): void {
-  app.post(pattern, async (context) => {
+  app.post(reportPattern, async (context) => {
     const id = context.req.param("id") ?? "";
     const attempt = Number(context.req.param("attempt"));
     const token = (context.req.header("authorization") ?? "").replace(/^Bearer /, "");
@@ -28,7 +28,7 @@ export function addReportRoute(
     if (!isReportToken(token, reportToken(key, id, attempt))) {
       throw new TesError("unauthorized", "Report token is not valid for this task and attempt");
     }
-    const lines = (await readText(context, bytesMax)).split("\n").filter((line) => line !== "");
+    const lines = (await readText(context, reportBytesMax)).split("\n").filter((line) => line !== "");
     const reports = lines.flatMap((line) => parseReport(line) ?? []);
     if (reports.length === 0) throw new TesError("invalid", "Body holds no report");
     const answer = await reconciler.report(id, attempt, reports);

@@ -96,7 +96,8 @@ async function one(app: Given, tally: Tally, random: Random): Promise<void> {
   if (kind < 0.95) return note(tally, await app.ask("POST", `${base}/tasks/${id}:cancel`, { headers, body }));
   const token = random() < 0.5 ? reportToken(reportKey, id, 1) : "x";
   const authorized = { ...headers, authorization: `Bearer ${token}` };
-  note(tally, await app.ask("POST", reportPath(id, 1), { headers: authorized, body }));
+  const ask = random() < 0.8 ? app.askInternal : app.ask;
+  note(tally, await ask("POST", reportPath(id, 1), { headers: authorized, body }));
 }
 
 /** Pages of tasks that may be a megabyte each are asked for less often: they are slow, not hostile. */

@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApp } from "../../src/api/app.ts";
+import { createInternalApp } from "../../src/api/internal.ts";
 import type { MetricsOfApi } from "../../src/api/metrics.ts";
 import type { Authenticate } from "../../src/authenticate.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
@@ -24,6 +25,8 @@ interface Options {
   readonly settings?: Partial<PodSettings>;
   readonly reportKey?: () => string | undefined;
   readonly isReady?: () => boolean;
+  /** By default no report is taken at the port of the API. */
+  readonly internalSince?: string;
   readonly corsOrigins?: readonly string[];
   readonly clock?: () => Date;
   readonly metrics?: MetricsOfApi;
@@ -40,10 +43,15 @@ export interface Given extends AsyncDisposable {
   readonly poked: string[];
   /** What was logged as an error. */
   readonly logged: unknown[];
+  /** What was logged as a warning. */
+  readonly warned: unknown[];
   /** The answer, its body parsed; one that is not as the specification says fails the test. */
   ask(method: string, path: string, init?: Omit<RequestInit, "method">): Promise<Answer>;
+  /** The same of the internal port. */
+  askInternal(method: string, path: string, init?: Omit<RequestInit, "method">): Promise<Answer>;
   /** The answer as it is. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
+  fetchInternal(path: string): Promise<Response>;
   /** POST of a task document. */
   create(body: unknown): Promise<Answer>;
   /** Stores a task as it would be after some time. */
@@ -65,9 +73,11 @@ export function given(options: Options = {}): Given {
   const store = { ...real, ...options.store };
   const poked: string[] = [];
   const logged: unknown[] = [];
+  const warned: unknown[] = [];
   const log = {
     ...silent,
     error: (message: string, fields?: object) => void logged.push({ message, ...fields }),
+    warn: (message: string, fields?: object) => void warned.push({ message, ...fields }),
   };
   const clock = options.clock ?? (() => now);
   const cluster = createStandIn();
@@ -76,12 +86,20 @@ export function given(options: Options = {}): Given {
   const creates = { concurrency: 1, perSecond: 1 };
   const actions = createActions({ cluster, store, pods, log, settings: podSettings, clock, creates });
   const reconciler = createReconciler({ store, pods, actions, policy: makePolicy(), log, clock });
-  const app = createApp({
+  const shared = {
     store,
-    reconciler: { ...reconciler, poke: (id) => void poked.push(id) },
+    reconciler: { ...reconciler, poke: (id: string) => void poked.push(id) },
+    reportKey: options.reportKey ?? (() => reportKey),
+    log,
+    isReady: options.isReady ?? (() => true),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+  };
+  const internal = createInternalApp(shared);
+  const app = createApp({
+    ...shared,
     podSettings,
     tokenKey: "token key",
-    reportKey: options.reportKey ?? (() => reportKey),
+    internalSince: options.internalSince ?? new Date(0).toISOString(),
     info: {
       id: "org.example.tes",
       name: "Example",
@@ -90,15 +108,19 @@ export function given(options: Options = {}): Given {
       version: "1.2.3",
     },
     clock,
-    log,
-    isReady: options.isReady ?? (() => true),
     corsOrigins: options.corsOrigins ?? [],
-    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.authenticate === undefined ? {} : { authenticate: options.authenticate }),
   });
 
-  async function ask(method: string, path: string, init: Omit<RequestInit, "method"> = {}): Promise<Answer> {
-    const response = await app.request(path, { ...init, method });
+  const ask: Given["ask"] = (method, path, init = {}) =>
+    answerOf(method, path, app.request(path, { ...init, method }));
+
+  async function answerOf(
+    method: string,
+    path: string,
+    asked: Response | Promise<Response>,
+  ): Promise<Answer> {
+    const response = await asked;
     const text = await response.text();
     const isHtml = response.headers.get("content-type")?.startsWith("text/html");
     const body: unknown = isHtml || text === "" ? text || undefined : JSON.parse(text);
@@ -112,8 +134,12 @@ export function given(options: Options = {}): Given {
     database,
     poked,
     logged,
+    warned,
     ask,
+    askInternal: (method, path, init = {}) =>
+      answerOf(method, path, internal.request(path, { ...init, method })),
     fetch: async (path, init) => app.request(path, init),
+    fetchInternal: async (path) => internal.request(path),
     create: (body) =>
       ask("POST", `${base}/tasks`, {
         headers: { "content-type": "application/json" },

@@ -204,10 +204,12 @@ describe("CORS", () => {
 
   test("the way in for reports is for no page", async () => {
     await using app = given({ corsOrigins: ["*"] });
-    const { headers } = await app.ask("OPTIONS", "/internal/tasks/a/attempts/1/events", {
-      headers: preflight,
-    });
-    expect(headers.get("access-control-allow-origin")).toBeNull();
+    for (const ask of [app.ask, app.askInternal]) {
+      const { headers } = await ask("OPTIONS", "/internal/tasks/a/attempts/1/reports", {
+        headers: preflight,
+      });
+      expect(headers.get("access-control-allow-origin")).toBeNull();
+    }
   });
 });
 

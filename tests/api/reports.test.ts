@@ -18,7 +18,7 @@ interface Post {
 
 async function post(app: Given, { task = "abc", attempt = 1, body = lines.join("\n"), ...rest }: Post) {
   const token = "token" in rest ? rest.token : reportToken(reportKey, task, attempt);
-  const { status, body: answer } = await app.ask("POST", reportPath(task, attempt), {
+  const { status, body: answer } = await app.askInternal("POST", reportPath(task, attempt), {
     headers: {
       "content-type": "application/x-ndjson",
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -116,6 +116,6 @@ describe("refuses", () => {
 
   test("an attempt that is no number: there is no such path", async () => {
     await using app = given();
-    expect((await app.ask("POST", "/internal/tasks/abc/attempts/one/reports")).status).toBe(404);
+    expect((await app.askInternal("POST", "/internal/tasks/abc/attempts/one/reports")).status).toBe(404);
   });
 });

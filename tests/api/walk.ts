@@ -89,6 +89,7 @@ const app = createApp({
     version: "0.0.0",
   },
   corsOrigins: [],
+  internalSince: clock().toISOString(),
   ...(authFile === undefined ? {} : { authenticate: createAuthenticate(authFile, silent) }),
   clock,
   log: silent,

@@ -43,6 +43,7 @@ async function main(database: string): Promise<void> {
     tokenKey,
     reportKey: () => "key",
     corsOrigins: [],
+    internalSince: clock().toISOString(),
     info: {
       id: "bench",
       name: "bench",

@@ -91,11 +91,11 @@ async function cancels({ tes }: Deployed, script: string, rounds: number): Promi
   return times;
 }
 
-const podUid = (deployed: Deployed, pod: string): Promise<string> =>
-  deployed.kubectl(["get", ...pod.split(" "), "-o", "jsonpath={.metadata.uid}{.items[*].metadata.uid}"]);
+const podUid = (kubectl: Deployed["kubectl"], pod: string): Promise<string> =>
+  kubectl(["get", ...pod.split(" "), "-o", "jsonpath={.metadata.uid}{.items[*].metadata.uid}"]);
 
 async function serviceMemory(deployed: Deployed): Promise<number | undefined> {
-  const uid = await podUid(deployed, "pods -l app.kubernetes.io/name=tespod");
+  const uid = await podUid(deployed.serviceKubectl, "pods -l app.kubernetes.io/name=tespod");
   return residentMemory(uid, ["/tespod"])?.now;
 }
 
@@ -108,7 +108,7 @@ async function supervisorMemory(deployed: Deployed, count: number) {
   while ((await ended()) < count - 1) await sleep(100);
   await tes.wait(id, { until: (state) => state === "RUNNING" });
   await sleep(500);
-  const uid = await podUid(deployed, `pod tes-${id}-1`);
+  const uid = await podUid(deployed.kubectl, `pod tes-${id}-1`);
   const supervisor = residentMemory(uid, ["/tespod-sidecar", "supervise"]);
   const gate = residentMemory(uid, ["/.tes/bin/sh", "/.tes/bin/gate"]);
   await tes.wait(id);

@@ -28,16 +28,16 @@ export async function benchRequests(bench: RequestsBench): Promise<Figure[]> {
   try {
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, kubeconfigText({ server: proxy.url, "insecure-skip-tls-verify": true }, {}));
-    const port = await freePort();
+    const internalPort = await freePort();
     await using service = await startService([], {
       KUBECONFIG: kubeconfig,
       TESPOD_HOST: "0.0.0.0",
-      TESPOD_PORT: String(port),
+      TESPOD_INTERNAL_PORT: String(internalPort),
       TESPOD_NAMESPACE: bench.namespace,
       TESPOD_INSTANCE: "bench-requests",
       TESPOD_SIDECAR_IMAGE: bench.sidecarImage,
       TESPOD_DATABASE: join(folder, "tes.db"),
-      ...(bench.host === undefined ? {} : { TESPOD_CALLBACK_URL: `http://${bench.host}:${port}` }),
+      ...(bench.host === undefined ? {} : { TESPOD_CALLBACK_URL: `http://${bench.host}:${internalPort}` }),
     });
     const tes = createTesClient(service.url);
     const counts: number[] = [];

@@ -11,6 +11,13 @@ interface Running extends AsyncDisposable {
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
+const defaults = {
+  TESPOD_HOST: "127.0.0.1",
+  TESPOD_PORT: "0",
+  TESPOD_INTERNAL_PORT: "0",
+  TESPOD_AUTH: "none",
+} as const;
+
 /** Starts it on a free port of this host, and waits until it serves. Its disposal is a kill -9. */
 export async function startService(
   runtime: readonly string[],
@@ -19,7 +26,7 @@ export async function startService(
   const [program = process.execPath, ...options] = runtime;
   const child = spawn(program, [...options, main], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { PATH: process.env["PATH"] ?? "", TESPOD_HOST: "127.0.0.1", TESPOD_PORT: "0", ...settings },
+    env: { PATH: process.env["PATH"] ?? "", ...defaults, ...settings },
   });
   const ended = once(child, "exit");
   let said = "";

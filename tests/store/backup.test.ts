@@ -139,7 +139,12 @@ describe("tespod --backup FILE", () => {
 
 test("a service whose PostgreSQL is away says so, ends, and shows no password", () => {
   const { exitCode, stderr } = Bun.spawnSync([process.execPath, join(import.meta.dir, "../../src/main.ts")], {
-    env: { TESPOD_SIDECAR_IMAGE: "x", TESPOD_DATABASE: "postgres://u@127.0.0.1:1/d", PGPASSWORD: "s3cret" },
+    env: {
+      TESPOD_AUTH: "none",
+      TESPOD_SIDECAR_IMAGE: "x",
+      TESPOD_DATABASE: "postgres://u@127.0.0.1:1/d",
+      PGPASSWORD: "s3cret",
+    },
     stderr: "pipe",
   });
   expect(exitCode).toBe(1);

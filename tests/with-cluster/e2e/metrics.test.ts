@@ -5,9 +5,10 @@ import { shell } from "./tasks.ts";
 
 describe.skipIf(cluster === undefined)("metrics", () => {
   test("a task that ran shows in calls, commits, reports and answers", async () => {
-    const { tes, url } = await service();
+    const { tes, url, internalUrl } = await service();
     expect((await tes.wait(await tes.create({ executors: [shell("true")] }))).state).toBe("COMPLETE");
-    const text = await (await fetch(`${url}/metrics`)).text();
+    expect((await fetch(`${url}/metrics`)).status).toBe(404);
+    const text = await (await fetch(`${await internalUrl()}/metrics`)).text();
     for (const series of [
       'tespod_kubernetes_calls_total{call="create pod",outcome="ok"}',
       'tespod_store_commit_seconds_count{operation="create"}',

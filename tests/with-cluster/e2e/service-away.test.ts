@@ -14,7 +14,7 @@ describe.skipIf(cluster === undefined)("a service that goes away", () => {
   }, 180_000);
 
   const killService = () =>
-    deployed.kubectl([
+    deployed.serviceKubectl([
       "delete",
       "pod",
       "-l",

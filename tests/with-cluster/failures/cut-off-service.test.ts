@@ -19,8 +19,9 @@ describe.skipIf(!onNode)("a service", () => {
   beforeAll(async () => {
     deployed = await failingWith("cut", {});
     const label = "--selector=app.kubernetes.io/name=tespod";
-    const pod = await deployed.kubectl(["get", "pods", label, "-o", "jsonpath={.items[0].metadata.name}"]);
-    pid = (await untilProcess(deployed, pod, "tespod", isFirst)).pid;
+    const kubectl = deployed.serviceKubectl;
+    const pod = await kubectl(["get", "pods", label, "-o", "jsonpath={.items[0].metadata.name}"]);
+    pid = (await untilProcess({ kubectl }, pod, "tespod", isFirst)).pid;
   }, testMilliseconds);
 
   test(

@@ -23,7 +23,7 @@ interface HostProcess {
 
 /** The processes of a pod's container; none if it was not started, or there is no pod yet. */
 export async function processesOf(
-  { kubectl }: Deployed,
+  { kubectl }: Pick<Deployed, "kubectl">,
   pod: string,
   container: string,
 ): Promise<HostProcess[]> {
@@ -36,7 +36,7 @@ export async function processesOf(
 
 /** Waits for the first process of the container that is such. */
 export async function untilProcess(
-  deployed: Deployed,
+  deployed: Pick<Deployed, "kubectl">,
   pod: string,
   container: string,
   isIt: (process: HostProcess) => boolean,

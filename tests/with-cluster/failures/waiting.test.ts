@@ -155,7 +155,7 @@ const volume = {
     accessModes: ["ReadWriteOnce"],
     storageClassName: "",
     hostPath: { path: "/nonexistent/tespod-fail", type: "Directory" },
-    claimRef: { namespace: "tespod-fail-mount", name: claimName },
+    claimRef: { namespace: "tespod-fail-mount-tasks", name: claimName },
   },
 };
 const claim = {
