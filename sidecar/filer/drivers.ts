@@ -65,6 +65,7 @@ function failingWell(
   const translate = <Value>(result: Promise<Value>): Promise<Value> =>
     result.catch((error: unknown) => Promise.reject(failure(error)));
   return {
+    ...(driver.shape === undefined ? {} : { shape: driver.shape }),
     async *list(url) {
       try {
         let files = 0;

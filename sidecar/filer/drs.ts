@@ -83,8 +83,11 @@ function ifThere(error: unknown): Pick<DrsObject, "contents"> {
 
 /** The sizes are those objects' own, which a bundle does not tell. */
 function* listContents(contents: readonly DrsContent[], url: string, folder: string): Iterable<Listed> {
+  const names = new Set<string>();
   for (const { name, id, drs_uri, contents: inner } of contents) {
     const path = `${folder}${name}`;
+    if (names.has(name)) throw new StorageError("permanent", `the DRS server names "${path}" twice`);
+    names.add(name);
     if (inner?.length) {
       yield* listContents(inner, url, `${path}/`);
       continue;

@@ -27,6 +27,7 @@ const lookPatience = ({ stallMilliseconds, ...rest }: Patience): Patience => ({
 export function httpStorage(settings: StorageSettings, signal: AbortSignal): Storage {
   const patience = settings.patience ?? defaultPatience;
   return {
+    shape: "files",
     list: () => ({
       [Symbol.asyncIterator]: () => ({
         next: () => Promise.reject(new StorageError("permanent", "HTTP has no listing of folders")),

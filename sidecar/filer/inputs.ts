@@ -9,8 +9,10 @@ import { inWords } from "./contradiction.ts";
 import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
+import { emptyMarker, isItself, lostBytes, nothingBelow } from "./markers.ts";
 import type { StagedInput } from "./meeting.ts";
 import { mustPlace, type Place, taskFolder } from "./mounts.ts";
+import { boundedNotes } from "./notes.ts";
 import { type Progress, watchProgress } from "./progress.ts";
 import { readAhead } from "./read-ahead.ts";
 import { retry } from "./retry.ts";
@@ -52,6 +54,7 @@ interface Stage {
   done: Downloaded;
   progress: Progress;
   transferSecondsMax: number | undefined;
+  note(message: string): void;
 }
 
 interface Downloaded {
@@ -78,6 +81,7 @@ export async function downloadInputs(
   using _deadline = deadline(plan.secondsMax?.staging, (cause) =>
     stop.abort(new Error("Cannot stage the inputs", { cause })),
   );
+  using notes = boundedNotes(report);
   const stage: Stage = {
     place: (path) => mustPlace(path, plan.mounts, folder),
     inputs: plan.inputs,
@@ -91,6 +95,7 @@ export async function downloadInputs(
     done,
     progress,
     transferSecondsMax: plan.secondsMax?.transfer,
+    note: notes.note,
   };
   await lookAhead(waves.flat().filter(isFromUrl), stage);
   for (const wave of waves) {
@@ -127,34 +132,66 @@ async function addInput(input: StagedInput, stage: Stage): Promise<void> {
   else await add(input, stage, () => downloadFileOrFolder(input, stage));
 }
 
-async function add(input: UrlInput, stage: Stage, download: () => Promise<void>): Promise<void> {
+/** `named` is what a failure names: the input, or one file of it. */
+async function add(named: Named, stage: Stage, download: () => Promise<void>): Promise<void> {
   await stage.queue.onSizeLessThan(DOWNLOADS_WAITING_MAX);
   stage.queue
     .add(download)
-    .catch((error: unknown) => stage.stop.abort(stage.signal.aborted ? error : cannotStage(input, error)));
+    .catch((error: unknown) => stage.stop.abort(stage.signal.aborted ? error : cannotStage(named, error)));
 }
 
-export const cannotStage = ({ url, path }: { url: string; path: string }, error: unknown): Error =>
+interface Named {
+  readonly url: string;
+  readonly path: string;
+}
+
+export const cannotStage = ({ url, path }: Named, error: unknown): Error =>
   new Error(`Cannot stage "${publicUrl(url)}" as "${path}"`, { cause: error });
 
 /** Clients declare a folder as FILE when they do not know better; what is in storage decides. */
 async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void> {
+  const storage = await stage.storageOf(input.url);
+  // An object of that name would be a marker of the folder.
+  const isFolder = storage.shape === "keys" && input.url.endsWith("/");
   try {
+    if (isFolder) throw new StorageError("not-found", "there is nothing below it");
     await downloadFile({ path: input.path, url: input.url }, input, stage);
   } catch (error) {
-    if (storageError(error).kind !== "not-found" || /^https?:/i.test(input.url)) throw error;
-    let files = 0;
-    // One after the other: this download holds its place in the queue already.
-    for await (const listed of (await stage.storageOf(input.url)).list(input.url)) {
-      files += 1;
-      takeRoom(input, listed.sizeBytes, stage);
-      stage.signal.throwIfAborted();
-      if (isItself(listed)) addEmptyFolder(input.path, input, stage);
-      else await downloadFile(downloadOf(input, listed), input, stage);
-    }
-    if (files === 0) throw error;
-    stage.done.folders.push(input.path);
+    if (storageError(error).kind !== "not-found" || storage.shape === "files") throw error;
+    const found = await downloadListed(input, stage, storage);
+    if (found === "nothing") throw error;
+    if (found === "folder") stage.done.folders.push(input.path);
   }
+}
+
+/** One after the other: this download holds its place in the queue already. */
+async function downloadListed(
+  input: UrlInput,
+  stage: Stage,
+  storage: Storage,
+): Promise<"nothing" | "file" | "folder"> {
+  let marker: Listed | undefined;
+  let files = 0;
+  for await (const listed of storage.list(input.url)) {
+    takeRoom(input, listed.sizeBytes, stage);
+    stage.signal.throwIfAborted();
+    if (isItself(listed)) {
+      marker = listed;
+      continue;
+    }
+    files += 1;
+    noteLost(input, listed, stage);
+    await downloadFile(downloadOf(input, listed), input, stage);
+  }
+  if (files === 0 && marker === undefined) return "nothing";
+  // It stands for nothing, and its key is the very one that is asked for.
+  if (files === 0 && marker !== undefined && marker.sizeBytes > 0 && input.url.endsWith("/")) {
+    await downloadFile({ path: input.path, url: input.url }, input, stage);
+    return "file";
+  }
+  if (marker !== undefined) noteLost(input, marker, stage);
+  addEmptyFolder(input.path, input, stage);
+  return "folder";
 }
 
 async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
@@ -166,31 +203,46 @@ async function addFolder(input: UrlInput, stage: Stage): Promise<void> {
     for await (const listed of readAhead(storage.list(input.url), LISTED_AHEAD_MAX, see)) {
       stage.signal.throwIfAborted();
       files += 1;
-      if (!isItself(listed))
-        await add(input, stage, () => downloadFile(downloadOf(input, listed), input, stage));
+      noteLost(input, listed, stage);
+      if (isItself(listed)) continue;
+      const download = downloadOf(input, listed);
+      const named = { url: download.url ?? input.url, path: download.path };
+      await add(named, stage, () => downloadFile(download, input, stage));
     }
-    if (files === 0) throw new StorageError("not-found", "there is nothing below it");
+    if (files === 0) throw await nothingBelow(input.url, storage);
   } catch (error) {
     stage.signal.throwIfAborted();
     throw cannotStage(input, error);
   }
 }
 
-/** The folder that is listed, which is known to be there although nothing may be below it. */
-const isItself = ({ path }: Listed): boolean => path === "";
+function noteLost({ url }: UrlInput, listed: Listed, { note }: Stage): void {
+  const words = lostBytes(url, listed);
+  if (words !== undefined) note(words);
+}
 
 async function downloadFile({ path, url }: Download, input: UrlInput, stage: Stage): Promise<void> {
   if (url === undefined) return addEmptyFolder(path, input, stage);
   const storage = await stage.storageOf(url);
   try {
-    const bytes = await writeWhole(stage.place(path), stage.unfinished, (file) => {
-      return transfer(url, { path, file, storage }, stage);
+    const bytes = await writeWhole(stage.place(path), stage.unfinished, async (file) => {
+      const size = await transfer(url, { path, file, storage }, stage);
+      if (size === 0 && url === input.url && storage.shape === "keys")
+        await mustBeFile(input, storage, stage);
+      return size;
     });
     stage.done.bytes += bytes;
     stage.done.files += 1;
   } catch (error) {
     throw inWords(error, path, input.index, stage.inputs);
   }
+}
+
+async function mustBeFile({ url }: UrlInput, storage: Storage, { note }: Stage): Promise<void> {
+  const words = await emptyMarker(url, storage);
+  if (words === undefined) return;
+  note(words);
+  throw new StorageError("not-found", "it is a folder");
 }
 
 function addEmptyFolder(path: TaskPath, input: UrlInput, { place, inputs }: Stage): void {

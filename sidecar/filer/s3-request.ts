@@ -76,7 +76,9 @@ function addressOf({ bucket, key }: S3Location, query: Record<string, string>, s
   const url = parseEndpoint(
     endpoint ?? `https://s3.${region}.amazonaws.com${region?.startsWith("cn-") ? ".cn" : ""}`,
   );
-  const inHost = (settings.pathStyle ?? (endpoint !== undefined || bucket.includes("."))) === false;
+  // The runtime's fetch takes a path that begins with two slashes for one with one, so such a key cannot follow a host.
+  const inPath = settings.pathStyle ?? (endpoint !== undefined || bucket.includes("."));
+  const inHost = !inPath && !key.startsWith("/");
   const host = inHost ? `${bucket}.${url.host}` : url.host;
   const path = encodeS3Path(inHost ? `/${key}` : `/${bucket}/${key}`);
   const search = encodeS3Query(query);

@@ -28,6 +28,7 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
   const context: S3Context = { signal, patience, pauses: settings.retry, ranges };
   const locate = s3Locator(settings, context);
   return {
+    shape: "keys",
     async *list(url) {
       const { location, endpoint } = locate(url);
       yield* listFolder(endpoint, location, context);
@@ -53,7 +54,7 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
     },
     async makeFolder(url) {
       // An empty object with a slash at its end, as other tools make it too.
-      const { location, endpoint } = locate(`${url.replace(/\/+$/, "")}/`);
+      const { location, endpoint } = locate(url.endsWith("/") ? url : `${url}/`);
       const object = objectAt(location);
       // The folder is the bucket itself, and needs nothing to stand for it.
       if (object) await uploadObject({ file: "/dev/null", sizeBytes: 0, object, ...endpoint, ...context });

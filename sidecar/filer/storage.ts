@@ -36,6 +36,11 @@ export interface Receiver {
  * StorageError, and are never retried here but by retry.ts. URLs are as in the task: `#`, `?` and spaces of an s3 URL are literal.
  */
 export interface Storage {
+  /**
+   * "keys" where names only look like paths: the object "m/", or an empty "m", stands for the folder that "m/a" lies in, and
+   * a name may be an object's and a folder's. "files" where there are no folders. Absent: as in a file system.
+   */
+  readonly shape?: "keys" | "files";
   /** Every file below `url`, at any depth, in no promised order; "b/dir" never lists "b/dirx". Nothing there: an empty list. */
   list(url: string): AsyncIterable<Listed>;
   /**

@@ -195,7 +195,7 @@ const contradictions: readonly [string, (url: string) => WrittenPlan["inputs"][n
   [
     "a folder where a file is",
     (url) => [file("/data/q", `${url}/x`), file("/data/d/s", `${url}/x`), folder("/data/d", `${url}/one`)],
-    'Cannot stage "URL/one" as "/data/d": inputs[2] has a folder at "/data/d/s", and inputs[1] has a file there',
+    'Cannot stage "URL/one/s/b" as "/data/d/s/b": inputs[2] has a folder at "/data/d/s", and inputs[1] has a file there',
   ],
   [
     "a folder, declared as a file, where a file is",

