@@ -72,9 +72,10 @@ describe("a pod that is told to wait for the service", () => {
   });
 
   test("never starts it when the service says that the attempt is over", async () => {
-    server.refuseWith = [410];
-    server.refusal = over;
+    server.refuseWith = Array(99).fill(503);
     using containers = await start(60);
+    await containers.supervisor.saw("ready");
+    Object.assign(server, { refuseWith: [410], refusal: over });
     expect(await containers.supervisor.exitCode).toBe(0);
 
     expect(await containers.gates[0]?.exitCode).toBe(0);
