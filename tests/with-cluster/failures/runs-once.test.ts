@@ -45,8 +45,14 @@ function cut(pid: number, action: "--append" | "--delete"): void {
   const inside = (...command: string[]) =>
     execFileSync("nsenter", [`--target=${pid}`, "--net", ...command], { encoding: "utf8" });
   const [, gateway = ""] = /default via (\S+)/.exec(inside("ip", "route")) ?? [];
-  const rule = `INPUT --protocol tcp --dport 8080 ! --source ${gateway} --jump DROP`;
+  const rule = `INPUT --protocol tcp --dport 8081 ! --source ${gateway} --jump DROP`;
   inside("iptables", action, ...rule.split(" "));
+}
+
+async function servicePid({ serviceKubectl: kubectl }: Deployed): Promise<number> {
+  const label = "--selector=app.kubernetes.io/name=tespod";
+  const pod = await kubectl(["get", "pods", label, "-o", "jsonpath={.items[0].metadata.name}"]);
+  return (await untilProcess({ kubectl }, pod, "tespod", isFirst)).pid;
 }
 
 interface Silence {
@@ -109,16 +115,8 @@ describe.skipIf(!onNode)("runs once", () => {
     `pods that are deleted $title: ${silent / silences.length} of them`,
     async ({ title, begin, end }) => {
       const tasks = new Map<string, string>();
-      const label = "--selector=app.kubernetes.io/name=tespod";
       while (tasks.size < silent / silences.length) {
-        const service = await deployed.kubectl([
-          "get",
-          "pods",
-          label,
-          "-o",
-          "jsonpath={.items[0].metadata.name}",
-        ]);
-        const { pid } = await untilProcess(deployed, service, "tespod", isFirst);
+        const pid = await servicePid(deployed);
         const batch = Array.from({ length: Math.min(together, silent / silences.length - tasks.size) }, () =>
           create(deployed, counter, 40),
         );
