@@ -7,7 +7,9 @@ type Token =
   | { type: "set"; negated: boolean; has(character: string): boolean };
 
 /** Whether the path holds a wildcard that is not escaped. A path without any is taken literally, backslashes too. */
-export const hasWildcards = (path: string): boolean => path.split("/").some((name) => !isLiteral(name));
+export const hasWildcards = (path: string): boolean =>
+  // Most paths have no such character, and a task may have thousands.
+  /[*?[]/.test(path) && path.split("/").some((name) => !isLiteral(name));
 
 /** Whether the pattern has no wildcard: the name that it stands for is the only one that it matches. */
 export const isLiteral = (pattern: string): boolean => parse(pattern).every(({ type }) => type === "text");

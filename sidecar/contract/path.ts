@@ -36,7 +36,8 @@ export const nameOf = (path: TaskPath): string => path.slice(path.lastIndexOf("/
 
 /** True if `path` is `folder` or lies in it. */
 export const isWithin = (path: TaskPath, folder: TaskPath): boolean =>
-  folder === "/" || path === folder || path.startsWith(`${folder}/`);
+  folder === "/" ||
+  (path.startsWith(folder) && (path.length === folder.length || path[folder.length] === "/"));
 
 /** The path as seen from the folder, without a slash at either end: "" for the folder itself; undefined if it is not in it. */
 export function relativeTo(path: TaskPath, folder: TaskPath): string | undefined {

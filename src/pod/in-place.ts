@@ -9,6 +9,7 @@ import type { Redirected } from "../tes/record.ts";
 import type { Input, Task } from "../tes/task.ts";
 import { anyWithin, holderAmong, outermostKeys, overlappingKeys, sortKey } from "./directory-set.ts";
 import { inPlaceMost } from "./mount-bounds.ts";
+import { planLayout } from "./mounts.ts";
 import type { PodSettings, SharedFiles } from "./settings.ts";
 
 /** Their names in the pod object, which etcd bounds. */
@@ -40,10 +41,12 @@ export function planInPlace(
   const writing = writingOf(task);
   const considered = Math.min(consideredMax, Math.floor(comparisonsMax / (writing.patterns.length + 1)));
   const executors = task.executors.length;
+  // A task that can be mounted with copies of all inputs is never refused for those in place.
+  const most = candidates.length === 0 ? 0 : inPlaceMost(executors, planLayout(task).mounts.length);
   const chosen: PlanInPlace[] = [];
   let bytes = 0;
   for (const { isFolder, ...inPlace } of candidates.slice(0, considered)) {
-    if (chosen.length >= inPlaceMost(executors)) break;
+    if (chosen.length >= most) break;
     const size = executors * Buffer.byteLength(inPlace.path + inPlace.subPath);
     if (bytes + size > mountBytesMax) continue;
     if (overlapping.has(sortKey(inPlace.path)) || mayBeWritten(inPlace.path, isFolder, writing)) continue;

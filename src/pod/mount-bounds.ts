@@ -13,9 +13,9 @@ const podWorkMountsMax = 1024;
 const inPlaceMax = 32;
 const podInPlaceMax = 128;
 
-/** How many inputs may be mounted in place in each executor. */
-export const inPlaceMost = (executors: number): number =>
-  Math.min(inPlaceMax, Math.floor(podInPlaceMax / executors));
+/** How many inputs may be mounted in place in each executor, beside so many mounts of the work volume. */
+export const inPlaceMost = (executors: number, work: number): number =>
+  Math.min(inPlaceMax, Math.floor(podInPlaceMax / executors), containerMountsMax - ownMountsMax - work);
 
 /** How many mounts of the work volume each executor may have, beside so many in place. */
 export const workMountsMost = (executors: number, inPlace: number): number =>

@@ -5,22 +5,13 @@ import { isWithin, normalizePath, type TaskPath } from "../../sidecar/contract/p
 const reserved = ["/proc", "/sys", "/dev", "/.tes"].map(normalizePath);
 
 /** Folders whose content the image needs, at any depth. */
-const systemTrees = ["/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr"].map(
-  normalizePath,
+const systemTrees = new Set(
+  ["/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr"].map(normalizePath),
 );
 /** Folders whose content the image needs, while what tasks put in folders below them is their own. */
-const systemParents = [
-  "/",
-  "/home",
-  "/media",
-  "/mnt",
-  "/opt",
-  "/root",
-  "/run",
-  "/srv",
-  "/var",
-  "/var/lib",
-].map(normalizePath);
+const systemParents = new Set(
+  ["/", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/var", "/var/lib"].map(normalizePath),
+);
 
 /** Folders that images have for whatever comes up, with nothing in them that could be missed. */
 const scratchFolders = ["/scratch", "/tmp", "/var/tmp"].map(normalizePath);
@@ -31,7 +22,13 @@ export const isScratchFolder = (path: TaskPath): boolean =>
 
 /** True if a volume mounted at this folder would hide what the image needs. */
 export const isSystemFolder = (path: TaskPath): boolean =>
-  systemParents.some((parent) => parent === path) || systemTrees.some((tree) => isWithin(path, tree));
+  systemParents.has(path) || systemTrees.has(topFolder(path));
+
+/** "/usr/share/x" → "/usr". */
+function topFolder(path: TaskPath): TaskPath {
+  const end = path.indexOf("/", 1);
+  return end < 0 ? path : (path.slice(0, end) as TaskPath);
+}
 
 /** What is wrong with a path of an input, output, redirect or workdir; undefined if nothing. */
 export function pathFault(path: string): string | undefined {
@@ -46,7 +43,7 @@ export function pathFault(path: string): string | undefined {
 /** As pathFault, for a file: mounted by itself over a folder that every image has, it would hide all of that. */
 export function filePathFault(path: string): string | undefined {
   const normal = normalizePath(path);
-  const isFolder = [...systemTrees, ...systemParents].some((folder) => folder === normal);
+  const isFolder = systemTrees.has(normal) || systemParents.has(normal);
   return pathFault(path) ?? (isFolder ? "Must be the path of a file, not of a system folder" : undefined);
 }
 

@@ -22,7 +22,6 @@ async function main(database: string): Promise<void> {
     clock,
     pods: {
       sight: () => "absent",
-      last: () => undefined,
       podsOf: () => [],
       put: () => undefined,
       markDeleting: () => undefined,

@@ -5,7 +5,7 @@ import { normalizePath } from "../../sidecar/contract/path.ts";
 import { buildPod } from "../../src/pod/build.ts";
 import { containerMountsMax } from "../../src/pod/mount-bounds.ts";
 import { planLayout } from "../../src/pod/mounts.ts";
-import { checkPlan } from "../../src/pod/plan.ts";
+import { buildPlan, checkPlan } from "../../src/pod/plan.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
 
@@ -141,22 +141,40 @@ describe("more directories than a container can have mounts", () => {
       files: { claim: "share", root: share, bases: [share], inPlace: true },
       webIdentity: { audience: "a", expirationSeconds: 3600 },
     });
-    for (const count of [1, 10, 64]) {
-      const inPlace = many(200, (index) => ({
-        ...file(`/p${index % 8}/${index}`),
-        url: `/mnt/share/${index}`,
-      }));
+    const shared = many(200, (index) => ({ ...file(`/p/${index}`), url: `/mnt/share/${index}` }));
+    // Directories right in the root cannot be merged.
+    for (const [count, own, inPlace] of [
+      [1, 1, 32],
+      [1, 40, 15],
+      [1, 47, 8],
+      [10, 40, 12],
+      [64, 15, 2],
+    ] as const) {
       const task = makeTask({
-        inputs: [...inPlace, ...inputs(1000, (index) => `/d${index % 8}/${index}/f`)],
+        inputs: [...shared, ...inputs(1000, (index) => `/d${index % own}/${index}/f`)],
         executors: executors(count),
       });
+      const plan = buildPlan(makeRecord({ task }), settings);
+      expect({ count, inPlace: plan.inPlace?.length }).toEqual({ count, inPlace });
       const { spec } = buildPod(makeRecord({ task }), settings).pod;
       const mounts = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(
         ({ volumeMounts = [] }) => volumeMounts.length,
       );
       expect(Math.max(...mounts)).toBeLessThanOrEqual(containerMountsMax);
-      expect(Math.max(...mounts)).toBeGreaterThan(10);
     }
+  });
+
+  test("what is in place leaves few enough of the others", () => {
+    const root = normalizePath("/mnt/share");
+    const files = { claim: "share", root, bases: [root], inPlace: true };
+    const shared = many(32, (index) => ({
+      ...file(`/data/d${index}`, "DIRECTORY"),
+      url: `/mnt/share/${index}`,
+    }));
+    const task = makeTask({ inputs: [...shared, ...inputs(40, (index) => `/data/${index}/f`)] });
+    const { mounts, inPlace } = buildPlan(makeRecord({ task }), makeSettings({ files }));
+    expect(mounts.map<string>(({ path }) => path)).toEqual(["/data"]);
+    expect(inPlace).toHaveLength(32);
   });
 
   test("its user is told which directories are mounted as a whole", () => {
