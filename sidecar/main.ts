@@ -1,13 +1,14 @@
 // The program inside the pod: `stage-in` is the init container, `supervise` the container beside the executors.
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { ENV_CALLBACK_URL, ENV_PLAN, ENV_REPORT_KEY } from "./contract/paths.ts";
+import { ENV_CALLBACK_URL, ENV_PLAN, ENV_RELEASE_WAIT, ENV_REPORT_KEY } from "./contract/paths.ts";
 import { decodePlan, type TaskPlan } from "./contract/plan.ts";
-import type { Outcome } from "./contract/report.ts";
+import type { Outcome, Termination } from "./contract/report.ts";
 import { storageSettings } from "./filer/settings.ts";
 import type { StorageSettings } from "./filer/storage.ts";
 import { reasonOf } from "./reason.ts";
 import { Replan } from "./replan.ts";
+import { askToStart } from "./report/ask-to-start.ts";
 import { leaveLines, takeLines } from "./report/handover.ts";
 import { createJournal, type Journal, type JournalLine } from "./report/journal.ts";
 import { createPoster, type Poster } from "./report/poster.ts";
@@ -32,6 +33,8 @@ Environment:
   ${ENV_PLAN}           the encoded plan; otherwise it is read from plan/plan below the root
   ${ENV_CALLBACK_URL}   base URL of the service; without it the reports are only printed
   ${ENV_REPORT_KEY}     key of the report tokens
+  ${ENV_RELEASE_WAIT}
+                        how long the first executor waits for the service to acknowledge that it can start
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                         access to S3; without keys, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME,
                         AWS_ENDPOINT_URL_STS
@@ -52,6 +55,7 @@ const LATE_GATE_MILLISECONDS_MAX = 5000;
 interface Program {
   roots: Roots;
   callback: Callback | undefined;
+  releaseWaitSeconds: number;
   encodedPlan: string | undefined;
   storage: StorageSettings;
   signal: AbortSignal;
@@ -83,7 +87,15 @@ function readProgram(roots: Roots): Program {
   const cancel = (reason: string): void => stop.abort(new Error(reason));
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => cancel(`Stopped by ${name}`));
   const callback = url && reportKey ? { url, reportKey } : undefined;
-  return { roots, callback, encodedPlan, storage: storageSettings(environment), signal: stop.signal, cancel };
+  return {
+    roots,
+    callback,
+    releaseWaitSeconds: Number(environment[ENV_RELEASE_WAIT]) || 0,
+    encodedPlan,
+    storage: storageSettings(environment),
+    signal: stop.signal,
+    cancel,
+  };
 }
 
 const readPlan = ({ encodedPlan, roots }: Program): TaskPlan =>
@@ -95,9 +107,9 @@ const storageFor = ({ files }: TaskPlan, { storage, roots }: Program): StorageSe
   ...(files ? { files: { ...files, local: roots.files } } : {}),
 });
 
-function leaveTerminationMessage(roots: Roots, outcome: string, journal: Journal): void {
+function leaveTerminationMessage(roots: Roots, message: Termination): void {
   try {
-    writeFileSync(roots.terminationLog, JSON.stringify({ outcome, lastSequence: journal.lastSequence() }));
+    writeFileSync(roots.terminationLog, JSON.stringify(message));
   } catch {
     // Not under Kubernetes. The journal and the exit code say the same.
   }
@@ -123,7 +135,7 @@ async function fail(
 ): Promise<number> {
   const outcome = outcomeOf(program, error);
   const line = journal.write({ type: "finished", outcome, message: reasonOf(error) });
-  leaveTerminationMessage(program.roots, outcome, journal);
+  leaveTerminationMessage(program.roots, { outcome, lastSequence: journal.lastSequence(), released: 0 });
   poster?.push(line);
   await poster?.settle(
     program.signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX,
@@ -167,7 +179,12 @@ async function runSupervisor(program: Program): Promise<number> {
   const journal = createJournal("supervisor");
   const poster = posterTo(program, plan);
   const earlier = handOver(program, plan, takeLines(roots));
-  const report = reportTo(journal, poster);
+  let released = 0;
+  const report: Report = (event) => {
+    if (event.type === "executor-started") released++;
+    reportTo(journal, poster)(event);
+  };
+  const secondsMax = program.releaseWaitSeconds;
   const { superviseTask } = await import("./supervisor/supervisor.ts");
   const { ending, gatesGone } = await superviseTask({
     plan,
@@ -175,9 +192,16 @@ async function runSupervisor(program: Program): Promise<number> {
     report,
     signal,
     storage: storageFor(plan, program),
+    ...(poster && secondsMax > 0
+      ? { askToStart: (stop) => askToStart({ journal, poster, report, secondsMax }, stop) }
+      : {}),
   });
   report({ type: "finished", ...ending });
-  leaveTerminationMessage(roots, ending.outcome, journal);
+  leaveTerminationMessage(roots, {
+    outcome: ending.outcome,
+    lastSequence: journal.lastSequence(),
+    released,
+  });
   const patience = signal.aborted ? INTERRUPTED_SETTLE_MILLISECONDS_MAX : SETTLE_MILLISECONDS_MAX;
   await Promise.all([
     ...[poster, earlier].map((each) => each?.settle(patience)),

@@ -71,6 +71,7 @@ const environmentSchema = v.object({
   TESPOD_LOG_TAIL_BYTES: integer(0, 1_048_576, 8192),
   TESPOD_STRICT_OUTPUTS: v.optional(v.picklist(["true", "false"]), "false"),
   TESPOD_ATTEMPTS_MAX: integer(1, 10, 3),
+  TESPOD_RETRY_UNKNOWN: v.optional(v.picklist(["true", "false"]), "false"),
   TESPOD_IMAGE_PULL_SECONDS_MAX: integer(1, 86_400, 300),
   TESPOD_CONTAINER_START_SECONDS_MAX: integer(1, 86_400, 120),
   TESPOD_POD_START_SECONDS_MAX: integer(1, 86_400, 900),
@@ -128,6 +129,7 @@ function toConfig(env: Environment): Config {
     pods: podSettings(env),
     policy: {
       attemptsMax: env.TESPOD_ATTEMPTS_MAX,
+      retryUnknown: env.TESPOD_RETRY_UNKNOWN === "true",
       imagePullSecondsMax: env.TESPOD_IMAGE_PULL_SECONDS_MAX,
       containerStartSecondsMax: env.TESPOD_CONTAINER_START_SECONDS_MAX,
       podStartSecondsMax: env.TESPOD_POD_START_SECONDS_MAX,

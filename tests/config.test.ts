@@ -50,6 +50,7 @@ test("only the sidecar's image must be set, and who may use the API; these are t
     },
     policy: {
       attemptsMax: 3,
+      retryUnknown: false,
       imagePullSecondsMax: 300,
       containerStartSecondsMax: 120,
       podStartSecondsMax: 900,

@@ -46,6 +46,8 @@ export const ENV_PLAN = "TESPOD_PLAN";
 export const ENV_CALLBACK_URL = "TESPOD_CALLBACK_URL";
 /** Key of the report tokens, from a Secret; see token.ts. */
 export const ENV_REPORT_KEY = "TESPOD_REPORT_KEY";
+/** For so many seconds the first executor waits for the service to acknowledge that it can start; absent: it does not wait. */
+export const ENV_RELEASE_WAIT = "TESPOD_RELEASE_WAIT_SECONDS";
 
 /** Path of the service that takes reports: a POST of journal lines (application/x-ndjson). */
 export const reportPath = (task: string, attempt: number): string =>

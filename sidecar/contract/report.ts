@@ -45,6 +45,11 @@ const event = v.variant("type", [
     type: v.literal("redirected"),
     inputs: v.array(v.strictObject({ input: count, path: v.optional(v.string()) })),
   }),
+  /**
+   * The first executor can start. It is started once the service has acknowledged this event, or has kept silent for as long
+   * as the pod was told to wait.
+   */
+  v.strictObject({ type: v.literal("ready") }),
   /** The executor's command was released: the task is RUNNING. */
   v.strictObject({ type: v.literal("executor-started"), executor: count }),
   /** The executor is over. Output that exceeds the plan's bounds has its middle cut. */
@@ -88,5 +93,18 @@ export function parseReport(line: string): Report | undefined {
 /** What the service answers to a POST of reports: the last sequence it holds of this source, and whether to stop. */
 export const reportAnswerSchema = v.object({ acknowledged: count, cancel: v.boolean() });
 
+/**
+ * The body of an answer by which the service itself refuses reports for good: the attempt is over, and its pod stops; or the
+ * token is wrong. An answer without it may come from a proxy, and the reports are sent again.
+ */
+export const reportRefusalSchema = v.object({ refused: v.picklist(["attempt", "token"]) });
+export type ReportRefusal = v.InferOutput<typeof reportRefusalSchema>;
+
 /** What the supervisor leaves as its termination message (a Kubernetes limit: 4 KiB a container, 12 KiB a pod). */
-export const terminationSchema = v.strictObject({ outcome, lastSequence: count });
+export const terminationSchema = v.object({
+  outcome,
+  lastSequence: count,
+  /** How many executors were started; absent from pods of earlier versions. */
+  released: v.optional(count),
+});
+export type Termination = v.InferOutput<typeof terminationSchema>;

@@ -1,13 +1,13 @@
 // Poster: carries journal lines to the service, in order, as soon as it takes them.
 import * as v from "valibot";
-import { reportAnswerSchema } from "../contract/report.ts";
+import { type ReportRefusal, reportAnswerSchema, reportRefusalSchema } from "../contract/report.ts";
 import { sleep, within } from "../within.ts";
 import type { JournalLine } from "./journal.ts";
 
 export interface PosterSettings {
   url: string;
   token: string;
-  /** Called once, when the service asks to stop. */
+  /** Called when the service asks to stop: the task is cancelled, or its pod is another one by now. */
   onCancel(): void;
   /** First and greatest pause between attempts that failed. */
   firstPauseMilliseconds?: number;
@@ -19,14 +19,14 @@ export interface Poster {
   push(line: JournalLine): void;
   /** Waits until the service holds every line, will not take them, or the time is up. True if it holds all. */
   settle(milliseconds: number): Promise<boolean>;
+  /** Resolves when the service has acknowledged the line of that number; never if it will not. */
+  acknowledged(sequence: number): Promise<void>;
 }
 
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** With this much waiting the service is left to read the journal. */
 const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
 const ATTEMPT_MILLISECONDS_MAX = 10_000;
-/** The service does not know this task, attempt or token: it will not, however often it is asked. */
-const REFUSALS = new Set([401, 403, 404, 410]);
 
 type Answer = "refused" | { acknowledged: number };
 
@@ -39,6 +39,12 @@ export function createPoster(settings: PosterSettings): Poster {
   let waitingBytes = 0;
   let refused = false;
   let running: Promise<void> | undefined;
+  const awaited = new Map<number, PromiseWithResolvers<void>>();
+
+  function acknowledge(last: number): void {
+    waiting = waiting.filter(({ sequence }) => sequence > last);
+    for (const [sequence, { resolve }] of awaited) if (sequence <= last) resolve();
+  }
 
   const giveUp = (): void => {
     refused = true;
@@ -50,7 +56,7 @@ export function createPoster(settings: PosterSettings): Poster {
     const [oldest] = waiting;
     const answer = await post(firstBatch(waiting), settings);
     if (answer === "refused") giveUp();
-    else waiting = waiting.filter(({ sequence }) => sequence > answer.acknowledged);
+    else acknowledge(answer.acknowledged);
     waitingBytes = waiting.reduce((sum, { line }) => sum + line.length, 0);
     // Not by the number that waits: others came meanwhile.
     return waiting[0] !== oldest;
@@ -75,6 +81,11 @@ export function createPoster(settings: PosterSettings): Poster {
     async settle(milliseconds) {
       await within(milliseconds, running ?? Promise.resolve());
       return !refused && waiting.length === 0;
+    },
+    acknowledged(sequence) {
+      const each = awaited.get(sequence) ?? Promise.withResolvers<void>();
+      awaited.set(sequence, each);
+      return each.promise;
     },
   };
 }
@@ -105,9 +116,22 @@ async function post(body: string, { url, token, onCancel }: PosterSettings): Pro
     signal: AbortSignal.timeout(ATTEMPT_MILLISECONDS_MAX),
   });
   const text = await response.text();
-  if (REFUSALS.has(response.status)) return "refused";
-  if (!response.ok) throw new Error(`The service answered ${response.status}`);
+  if (!response.ok) {
+    const refused = refusalIn(text);
+    if (refused === undefined) throw new Error(`The service answered ${response.status}`);
+    if (refused === "attempt") onCancel();
+    return "refused";
+  }
   const answer = v.parse(reportAnswerSchema, JSON.parse(text));
   if (answer.cancel) onCancel();
   return answer;
+}
+
+/** What the service itself refuses; undefined for whatever a proxy, a gateway or a broken service answers. */
+function refusalIn(text: string): ReportRefusal["refused"] | undefined {
+  try {
+    return v.parse(reportRefusalSchema, JSON.parse(text)).refused;
+  } catch {
+    return undefined; // not the service's own words
+  }
 }

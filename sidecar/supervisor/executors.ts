@@ -39,6 +39,8 @@ export interface ExecutorsContext {
   roots: Roots;
   report: Report;
   signal: AbortSignal;
+  /** Waits until the first executor may start; absent: it may. Throws the signal's reason. */
+  askToStart?: (signal: AbortSignal) => Promise<void>;
 }
 
 export const openSteps = ({ plan, roots }: Pick<ExecutorsContext, "plan" | "roots">): Step[] =>
@@ -104,13 +106,15 @@ async function mustBeAsSeen(plan: TaskPlan, roots: Roots, signal: AbortSignal): 
 }
 
 async function runExecutor(
-  { plan, roots, report, signal, stopped }: ExecutorsContext & { stopped: Promise<void> },
+  { plan, roots, report, signal, stopped, askToStart }: ExecutorsContext & { stopped: Promise<void> },
   steps: readonly Step[],
   index: number,
 ): Promise<Extract<ReportEvent, { type: "executor-ended" }>> {
   const [step, executor] = [steps[index], plan.executors[index]];
   if (!step || !executor) throw new RangeError(`Cannot run executor ${index}: it is not in the plan`);
-  if (!(await unlessAborted(signal, step.greeted)) || step.isClosed()) {
+  const isThere = await unlessAborted(signal, step.greeted);
+  if (isThere && index === 0) await askToStart?.(signal);
+  if (!isThere || step.isClosed()) {
     await within(STOP_MILLISECONDS_MAX, stopped);
     signal.throwIfAborted();
     throw new Error(`Executor ${index} was killed before its turn`);

@@ -1,7 +1,8 @@
 // The way in for reports from pods: journal lines, believed by their token.
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { reportPath } from "../../sidecar/contract/paths.ts";
-import { parseReport } from "../../sidecar/contract/report.ts";
+import { parseReport, type ReportRefusal } from "../../sidecar/contract/report.ts";
 import { isReportToken, reportToken } from "../../sidecar/contract/token.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { TesError } from "../tes/errors.ts";
@@ -26,14 +27,24 @@ export function addReportRoute(
     if (key === undefined)
       throw new TesError("unavailable", "Reports are not taken yet: the cluster was not reached");
     if (!isReportToken(token, reportToken(key, id, attempt))) {
-      throw new TesError("unauthorized", "Report token is not valid for this task and attempt");
+      return refusal(context, 401, "token", "Report token is not valid for this task and attempt");
     }
     const lines = (await readText(context, reportBytesMax)).split("\n").filter((line) => line !== "");
     const reports = lines.flatMap((line) => parseReport(line) ?? []);
     if (reports.length === 0) throw new TesError("invalid", "Body holds no report");
     const answer = await reconciler.report(id, attempt, reports);
-    if (answer === undefined)
-      throw new TesError("not-found", `There is no task "${id}" in attempt ${attempt}`);
+    // No refusal: the store may be one that is only being restored, and its pods are given their time.
+    if (answer === undefined) throw new TesError("not-found", `There is no task "${id}"`);
+    if (answer === "over")
+      return refusal(context, 410, "attempt", `Attempt ${attempt} of task "${id}" is over`);
     return context.json(answer);
   });
 }
+
+/** The pod believes it for good; any other answer but 200 it takes for that of a proxy, and tries again. */
+const refusal = (
+  context: Context,
+  status: 401 | 410,
+  refused: ReportRefusal["refused"],
+  message: string,
+): Response => context.json({ status, message, refused }, status);

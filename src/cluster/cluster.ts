@@ -48,7 +48,10 @@ export interface Cluster {
   ): Promise<void>;
   /** One pod now, or undefined. */
   getPod(name: string, signal: AbortSignal): Promise<V1Pod | undefined>;
-  /** The container's log, at most its last `bytesMax` bytes; undefined if pod or container never were or left no log. */
+  /**
+   * The container's log, at most its last `bytesMax` bytes: empty if the kubelet says that it has not started yet, undefined if
+   * pod or container never were or left no log.
+   */
   readLog(pod: string, container: string, bytesMax: number, signal: AbortSignal): Promise<string | undefined>;
   /** Creates the Secret by its name. Idempotent like createPod. */
   createSecret(secret: V1Secret, signal: AbortSignal): Promise<V1Secret>;

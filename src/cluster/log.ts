@@ -9,7 +9,8 @@ export interface ContainerRef {
 }
 
 /**
- * The last `bytesMax` bytes of the log, begun at a whole character; undefined if there is no such pod, container or log.
+ * The last `bytesMax` bytes of the log, begun at a whole character; empty if the kubelet says that the container has not started
+ * yet; undefined if there is no such pod, container or log.
  * Throws StatusError, the signal's reason, or what the network threw.
  *
  * `limitBytes` of the API is of no use here: it keeps the first bytes, not the last. Every line has one byte at least, so
@@ -28,11 +29,21 @@ export async function readLogTail(
   try {
     response = await transport.send(url, { signal });
   } catch (error) {
+    if (isWaiting(error)) return "";
     if (isNoLog(error)) return undefined;
     throw error;
   }
   const text = await tailOf(response, bytesMax);
   return isKubeletExcuse(text) ? undefined : text;
+}
+
+/** The kubelet's word, not the API server's: it knows the container, and has not started it. */
+function isWaiting(error: unknown): boolean {
+  return (
+    error instanceof StatusError &&
+    error.status.code === 400 &&
+    /^container "[^"]+" in pod "[^"]+" is waiting to start: /.test(error.status.message)
+  );
 }
 
 /** 404: no pod. 400: the container has not started, or the pod has no such container. */

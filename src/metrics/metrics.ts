@@ -38,7 +38,7 @@ export function createMetrics(clock: () => Date): Metrics {
       ...reconciler,
       async report(id, attempt, lines) {
         const answer = await reconciler.report(id, attempt, lines);
-        reports.add({ taken: String(answer !== undefined) }, lines.length);
+        reports.add({ taken: String(typeof answer === "object") }, lines.length);
         return answer;
       },
     }),

@@ -15,7 +15,7 @@ import * as names from "./names.ts";
 import { placement } from "./placement.ts";
 import { buildPlan, encodeWithinBounds } from "./plan.ts";
 import { diskSize, executorResources, sidecarResources } from "./resources.ts";
-import { type PodSettings, reportKeyName } from "./settings.ts";
+import { type PodSettings, releaseWaitSeconds, reportKeyName } from "./settings.ts";
 import { stopHook } from "./stops.ts";
 import { capabilities, inPlaceMounts, storageEnv, storageMounts, storageVolumes } from "./storage.ts";
 
@@ -181,6 +181,7 @@ function sidecarEnv({ callbackUrl, reportKeySecret }: PodSettings, planInSecret:
       : [
           { name: paths.ENV_CALLBACK_URL, value: callbackUrl },
           { name: paths.ENV_REPORT_KEY, valueFrom: { secretKeyRef: key } },
+          { name: paths.ENV_RELEASE_WAIT, value: String(releaseWaitSeconds) },
         ]),
   ];
 }

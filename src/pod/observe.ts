@@ -1,7 +1,8 @@
 // V1Pod → PodFacts: the little of a pod's status that decisions rest on.
 import type { V1ContainerStatus, V1Pod, V1PodCondition } from "@kubernetes/client-node";
 import * as v from "valibot";
-import { type Outcome, terminationSchema } from "../../sidecar/contract/report.ts";
+import { ENV_RELEASE_WAIT } from "../../sidecar/contract/paths.ts";
+import { type Termination, terminationSchema } from "../../sidecar/contract/report.ts";
 import { defined } from "../defined.ts";
 import { containers, executorIndex, labels } from "./names.ts";
 
@@ -12,7 +13,7 @@ interface SidecarEnd {
   readonly reason: string;
   readonly endTime?: Date;
   /** What it left as its termination message; absent if it was killed. */
-  readonly final?: { readonly outcome: Outcome; readonly lastSequence: number };
+  readonly final?: Termination;
 }
 
 /** A container that does not start. */
@@ -33,7 +34,11 @@ export interface PodFacts {
   /** When its grace ends: it should be gone by then. Known once the API server has said so. */
   readonly deletionTime?: Date;
   readonly scheduled: boolean;
+  /** When it was given to its node, by the cluster's clock. */
+  readonly scheduledTime?: Date;
   readonly nodeName?: string;
+  /** For how long its first executor waits for our word; absent if it does not. */
+  readonly holdSeconds?: number;
   /** What the executors' images are, by the executor's index: digests, known once a container was made. */
   readonly images?: Readonly<Record<string, string>>;
   /** Why no node has the pod: the scheduler's message, or that of what holds the pod back from it. */
@@ -54,18 +59,24 @@ export interface PodFacts {
   readonly failed?: { readonly reason: string; readonly message: string };
 }
 
-/** Waiting reasons of the kubelet that are not steps on the way of every container. */
-const troubles: ReadonlySet<string> = new Set([
+/** Waiting reasons of the kubelet that are not steps on the way of every container. src/reconcile/patience.ts judges each. */
+export const troubles: ReadonlySet<string> = new Set([
   "ErrImagePull",
   "ImagePullBackOff",
   "ImageInspectError",
   "InvalidImageName",
   "ErrImageNeverPull",
   "RegistryUnavailable",
+  "SignatureValidationFailed",
   "CreateContainerConfigError",
   "CreateContainerError",
+  "PreCreateHookError",
+  "PreStartHookError",
   "RunContainerError",
 ]);
+
+/** Ends of a container whose program was never begun: the runtime could not start it, so it never came to our gate. */
+export const failedStarts: ReadonlySet<string> = new Set(["StartError", "ContainerCannotRun"]);
 
 /** Those that are: on the way of every container that is not made yet. */
 const creating: ReadonlySet<string> = new Set(["ContainerCreating", "PodInitializing"]);
@@ -81,7 +92,9 @@ export function observe(pod: V1Pod): PodFacts {
     ...identity(metadata),
     deletionTime: metadata?.deletionTimestamp,
     scheduled: scheduled?.status === "True",
+    scheduledTime: scheduled?.status === "True" ? scheduled.lastTransitionTime : undefined,
     nodeName: spec?.nodeName,
+    holdSeconds: holdSeconds(spec),
     images: executorImages(statuses),
     unschedulable:
       scheduled?.status === "False"
@@ -105,6 +118,12 @@ export function observe(pod: V1Pod): PodFacts {
  */
 export const isOver = ({ supervisor, stageIn, failed }: PodFacts): boolean =>
   supervisor !== undefined || failed !== undefined || (stageIn !== undefined && stageIn.exitCode !== 0);
+
+function holdSeconds(spec: V1Pod["spec"]): number | undefined {
+  const supervisor = spec?.containers.find(({ name }) => name === containers.supervisor);
+  const { value } = supervisor?.env?.find(({ name }) => name === ENV_RELEASE_WAIT) ?? {};
+  return value === undefined ? undefined : Number(value);
+}
 
 const describeDisruption = ({ reason, message }: V1PodCondition): string =>
   `${reason ?? "DisruptionTarget"}${message ? ` (${message})` : ""}`;
@@ -140,9 +159,8 @@ function troubleOf({ name, state }: V1ContainerStatus): Trouble | undefined {
   const { waiting, terminated } = state ?? {};
   if (waiting?.reason !== undefined && troubles.has(waiting.reason))
     return trouble(name, waiting.reason, waiting.message);
-  // The runtime could not start the process at all: it never came to our gate.
-  const failedStart = terminated?.reason === "StartError" || terminated?.reason === "ContainerCannotRun";
-  return failedStart ? trouble(name, terminated.reason, terminated.message) : undefined;
+  const { reason = "", message } = terminated ?? {};
+  return failedStarts.has(reason) ? trouble(name, reason, message) : undefined;
 }
 
 function firstCreating(statuses: readonly V1ContainerStatus[]): number | undefined {

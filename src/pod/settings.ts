@@ -79,3 +79,9 @@ export interface PodSettings {
 
 /** The key within reportKeySecret. */
 export const reportKeyName = "report-key";
+
+/**
+ * For so long the first executor waits for the service to acknowledge that it can start. Longer than a service takes to
+ * restart, mostly, and than a kubelet takes to end a pod that was deleted.
+ */
+export const releaseWaitSeconds = 20;

@@ -1,7 +1,8 @@
 // Actions: what a decision does to the cluster and the store, with bounds on how much of it at once.
 import PQueue from "p-queue";
-import { parseReport, type Report } from "../../sidecar/contract/report.ts";
-import type { Cluster } from "../cluster/cluster.ts";
+import { parseReport } from "../../sidecar/contract/report.ts";
+import { type Cluster, ClusterError } from "../cluster/cluster.ts";
+import { StatusError } from "../cluster/status-error.ts";
 import type { Logger } from "../log.ts";
 import { containers, podName } from "../pod/names.ts";
 import type { PodSettings } from "../pod/settings.ts";
@@ -9,7 +10,9 @@ import type { TaskStore } from "../store/store.ts";
 import { noAdditions, type TaskRecord } from "../tes/record.ts";
 import { applyReports } from "../tes/reports.ts";
 import { createPod } from "./create.ts";
-import { type Decision, isLost } from "./decide.ts";
+import type { Decision } from "./decide.ts";
+import { stillHeld } from "./hold.ts";
+import { isLost } from "./lost.ts";
 import type { PodCache } from "./pod-cache.ts";
 import type { Next } from "./reconcile.ts";
 
@@ -75,6 +78,8 @@ export function createActions(dependencies: Dependencies): Actions {
           return calls.add(() => confirm(record, dependencies, signal));
         case "read-journal":
           return calls.add(() => readJournal(record, dependencies, signal));
+        case "look":
+          return calls.add(() => look(record, dependencies, signal));
         case "follow-journal":
           return calls.add(() => followJournal(record, decision.againAfterSeconds, dependencies, signal));
         case "delete":
@@ -105,9 +110,24 @@ async function readJournal(
   dependencies: Dependencies,
   signal: AbortSignal,
 ): Promise<Next> {
-  const { record: told, additions } = await journalOf(record, dependencies, signal);
-  await dependencies.store.save({ ...told, run: { ...told.run, journalRead: true } }, additions);
+  const { record: told, additions, isThere } = await journalOf(record, dependencies, signal);
+  const run = { ...told.run, journalRead: true, ...(isThere ? { journalHeld: true as const } : {}) };
+  await dependencies.store.save({ ...told, run }, additions);
   return "again";
+}
+
+/** The same of a pod that is given up. A kubelet that the API server cannot ask proves nothing, and is not waited for. */
+async function look(record: TaskRecord, dependencies: Dependencies, signal: AbortSignal): Promise<Next> {
+  const pod = await dependencies.cluster.getPod(podName(record.id, record.run.attempt), signal);
+  if (pod === undefined) return "gone";
+  if (pod.spec?.nodeName === undefined) return "unbound";
+  try {
+    const { record: told, additions } = await journalOf(record, dependencies, signal);
+    if (told !== record) await dependencies.store.save(told, additions);
+  } catch (error) {
+    if (!(error instanceof ClusterError && error.cause instanceof StatusError)) throw error;
+  }
+  return "bound";
 }
 
 /** The same of a pod that still runs. */
@@ -123,14 +143,21 @@ async function followJournal(
   return "again";
 }
 
-/** The record with the reports of the journal applied like those that come by HTTP. */
-async function journalOf(record: TaskRecord, { cluster }: Dependencies, signal: AbortSignal) {
+/** The record with the reports of the journal applied like those that come by HTTP; whether there is a supervisor's journal. */
+async function journalOf(record: TaskRecord, { cluster, clock }: Dependencies, signal: AbortSignal) {
   const pod = podName(record.id, record.run.attempt);
-  const read = async (container: string): Promise<Report[]> => {
-    const text = await cluster.readLog(pod, container, journalBytesMax, signal);
-    return (text ?? "").split("\n").flatMap((line) => parseReport(line) ?? []);
-  };
-  return applyReports(record, [...(await read(containers.stageIn)), ...(await read(containers.supervisor))]);
+  const before = clock();
+  const [stageIn, supervisor] = [
+    await cluster.readLog(pod, containers.stageIn, journalBytesMax, signal),
+    await cluster.readLog(pod, containers.supervisor, journalBytesMax, signal),
+  ];
+  const reports = `${stageIn ?? ""}\n${supervisor ?? ""}`
+    .split("\n")
+    .flatMap((line) => parseReport(line) ?? []);
+  const { record: told, additions } = applyReports(record, reports);
+  const isThere = supervisor !== undefined;
+  const run = isThere ? stillHeld(told.run, before) : told.run;
+  return { record: run === told.run ? told : { ...told, run }, additions, isThere };
 }
 
 async function remove(

@@ -3,11 +3,13 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, ClusterError } from "../cluster/cluster.ts";
 import { type Built, buildPod, ownedBy } from "../pod/build.ts";
 import { buildCleanUpPod } from "../pod/clean-up.ts";
+import { observe } from "../pod/observe.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import { hasStopHooks, withoutStopHooks } from "../pod/stops.ts";
 import type { TaskStore } from "../store/store.ts";
 import { TesError } from "../tes/errors.ts";
 import { noAdditions, systemLog, type TaskRecord, withState } from "../tes/record.ts";
+import { holdOf } from "./hold.ts";
 import type { PodCache } from "./pod-cache.ts";
 import type { Next } from "./reconcile.ts";
 
@@ -32,15 +34,22 @@ export async function createPod(
   dependencies: CreateDependencies,
   signal: AbortSignal,
 ): Promise<Next> {
-  const { store, cluster, pods, settings } = dependencies;
+  const { store, cluster, pods, settings, clock } = dependencies;
   const full = await store.getFull(record.id);
   if (full === undefined) return "rest";
   try {
     const { pod, planSecret } = build(full.record, settings);
+    const before = clock();
     const created = await createKnown(cluster, pod, signal);
     if (planSecret !== undefined) await cluster.createSecret(ownedBy(planSecret, created), signal);
     pods.put(created);
-    const run = { ...record.run, created: true, podUid: created.metadata?.uid ?? "" };
+    const hold = holdOf(observe(created), before);
+    const run = {
+      ...record.run,
+      created: true,
+      podUid: created.metadata?.uid ?? "",
+      ...(hold === undefined ? {} : { hold }),
+    };
     await store.save({ ...record, run }, noAdditions);
     return "again";
   } catch (error) {

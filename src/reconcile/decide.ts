@@ -2,17 +2,26 @@
 import type { Outcome } from "../../sidecar/contract/report.ts";
 import { podName } from "../pod/names.ts";
 import { isOver, type PodFacts } from "../pod/observe.ts";
-import { newRun, type Run, systemLog, type TaskRecord, withState } from "../tes/record.ts";
+import { systemLog, type TaskRecord, withState } from "../tes/record.ts";
 import { isTerminal, type State } from "../tes/state.ts";
 import { absence, secondsToAbsence } from "./absent.ts";
-import { afterPod, decideCleanUp, mayHaveLeft } from "./clean-up.ts";
+import { afterPod, decideCleanUp } from "./clean-up.ts";
 import { follow } from "./follow.ts";
+import { holdOnNode } from "./hold.ts";
+import { isLost, secondsToLoss } from "./lost.ts";
 import { noteImages } from "./note-images.ts";
 import { isClaimFault, isPodsFault, patienceSeconds } from "./patience.ts";
+import { finish, preempted, replan, retryOr } from "./retry.ts";
 import { causesOf, tell, type WaitingReason } from "./waiting.ts";
 
 /** The pod as last seen; "absent" from a complete list; "unknown" while there was no list yet. */
 export type Sight = PodFacts | "absent" | "unknown";
+
+/** A pod that is gone, as it was seen last; `isFinal` if that is how it was when it went. */
+export interface LastSight {
+  readonly facts: PodFacts;
+  readonly isFinal: boolean;
+}
 
 export type Decision =
   /** Nothing to do until something changes, or until the time is up. */
@@ -21,6 +30,8 @@ export type Decision =
   /** The pod was created and is in no list: ask for it by name before calling it gone. */
   | { readonly do: "confirm" }
   | { readonly do: "read-journal" }
+  /** Find out from the node whether the pod, which is still there, may have started an executor; then decide again. */
+  | { readonly do: "look" }
   /** Take from the journal what a pod that still runs has told so far, and look again later. */
   | { readonly do: "follow-journal"; readonly againAfterSeconds: number }
   | { readonly do: "delete"; readonly graceSeconds: number }
@@ -32,6 +43,9 @@ export interface Situation {
   readonly sight: Sight;
   /** The pod was asked for by name and is not there. */
   readonly gone: boolean;
+  readonly last?: LastSight | undefined;
+  /** What the decision before this one, "look", has brought: whether the pod has a node by now. */
+  readonly looked?: "bound" | "unbound" | undefined;
   readonly now: Date;
   readonly policy: Policy;
 }
@@ -39,6 +53,8 @@ export interface Situation {
 export interface Policy {
   /** Pods tried for one task as long as no executor was released. */
   readonly attemptsMax: number;
+  /** Whether another one is tried also where it is not known whether an executor was started: it may then run twice. */
+  readonly retryUnknown: boolean;
   readonly imagePullSecondsMax: number;
   readonly containerStartSecondsMax: number;
   /** For the claim of a pod to be bound, and for a node to start the first container of a pod that it was given. */
@@ -79,28 +95,30 @@ function decideSeen(situation: Situation, facts: PodFacts): Decision {
   if (facts.disruption !== undefined && run.disruption === undefined && !run.journalRead)
     return noteDisruption(record, facts.disruption);
   if (isOver(facts)) return decideOver(situation, facts);
-  if (facts.deleting) return awaitDeletion(facts, now);
+  if (facts.deleting) return awaitEnd(situation, facts);
   const owed = decideWaiting(situation, facts) ?? decideProgress(situation, facts);
   return owed.do === "rest" ? follow(situation, facts, owed) : owed;
 }
 
 const rest: Decision = { do: "rest" };
 
-/**
- * A node that is cut off never tells that its pod is over, and the pod stays in the list for as long as the node does: so
- * long after the end of its grace it counts as lost.
- */
-const lostAfterSeconds = 120;
-
-/** Undefined if it is not known when the pod should have been gone. */
-const secondsToLoss = ({ deletionTime }: PodFacts, now: Date): number | undefined =>
-  deletionTime && lostAfterSeconds - (now.getTime() - deletionTime.getTime()) / 1000;
-
-export const isLost = (facts: PodFacts, now: Date): boolean => (secondsToLoss(facts, now) ?? 1) <= 0;
-
 function awaitDeletion(facts: PodFacts, now: Date): Decision {
   const seconds = secondsToLoss(facts, now);
   return seconds === undefined ? rest : { do: "rest", wakeAfterSeconds: seconds };
+}
+
+/** Between two looks at the journal of a pod that is being deleted. */
+const lookSeconds = 3;
+
+/** As long as the pod is there, its journal says whether it has started an executor; it may be the only word of it. */
+function awaitEnd(situation: Situation, facts: PodFacts): Decision {
+  const { record, now } = situation;
+  const { run } = record;
+  if (run.nodeName === undefined && facts.nodeName !== undefined) return noteNode(situation, facts);
+  const isSettled = run.released > 0 || run.outcome !== undefined || facts.nodeName === undefined;
+  if (isSettled) return awaitDeletion(facts, now);
+  const left = secondsToLoss(facts, now) ?? lookSeconds;
+  return { do: "follow-journal", againAfterSeconds: Math.min(left, lookSeconds) };
 }
 
 /** A pod whose task is over has nothing left to save; its containers end by themselves. */
@@ -125,42 +143,6 @@ function stateOf(outcome: Exclude<Outcome, "interrupted" | "replan">): State {
   }
 }
 
-function finish({ record, sight, now }: Situation, state: State, reason?: string): Decision {
-  const systemLogs = reason === undefined ? [] : [systemLog(reason, now.toISOString())];
-  return { do: "change", record: withState(noteImages(record, sight), state, now), systemLogs };
-}
-
-/** Another pod, if no executor was released and there are attempts left; else the end. */
-function retryOr(situation: Situation, state: State, reason: string): Decision {
-  const { record, policy } = situation;
-  const { attempt, released } = record.run;
-  if (released > 0 || attempt >= policy.attemptsMax) return finish(situation, state, reason);
-  const message = `${reason}; no executor was started, trying again (attempt ${attempt + 1} of ${policy.attemptsMax})`;
-  return again(situation, message);
-}
-
-/** What is known of the inputs, and of what is left of this pod, stays so. */
-function again({ record, now }: Situation, message: string): Decision {
-  const { attempt, redirected } = record.run;
-  const run: Run = {
-    ...newRun(attempt + 1),
-    ...(redirected === undefined ? {} : { redirected }),
-    ...(mayHaveLeft(record) ? { folderLeft: true } : {}),
-  };
-  const next: TaskRecord = { ...withState(record, "QUEUED", now), run };
-  return { do: "change", record: next, systemLogs: [systemLog(message, now.toISOString())] };
-}
-
-/** An input is redirected at most twice: to where a link leads, and then to a copy, should the link lead elsewhere by then. */
-const replansMax = 2;
-
-/** Another pod, whatever the attempts: this one did not fail. */
-function replan(situation: Situation): Decision {
-  const { attempt } = situation.record.run;
-  if (attempt >= situation.policy.attemptsMax + replansMax) return finish(situation, "SYSTEM_ERROR");
-  return again(situation, `Another pod follows: attempt ${attempt + 1}`);
-}
-
 function decideUnseen(situation: Situation): Decision {
   const { record, sight, gone } = situation;
   if (!record.run.created) return { do: "create" };
@@ -180,9 +162,6 @@ const noteDisruption = (record: TaskRecord, disruption: string): Decision => ({
   record: { ...record, run: { ...record.run, disruption } },
   systemLogs: [],
 });
-
-const preempted = (situation: Situation, reason: string): Decision =>
-  retryOr(situation, situation.policy.preemptedState, `Pod was preempted: ${reason}`);
 
 /**
  * A pod of whose creation nothing was saved: the process died in between, or the answer was lost. Creating it again finds
@@ -269,13 +248,17 @@ function waitingReason({ unschedulable, trouble }: PodFacts, { run }: TaskRecord
 const kindOf = (reason: string): string => (reason === "ImagePullBackOff" ? "ErrImagePull" : reason);
 
 function decideProgress(situation: Situation, facts: PodFacts): Decision {
-  const { record, now } = situation;
+  const { record } = situation;
   if (!facts.scheduled || facts.nodeName === undefined) return rest;
-  if (record.run.nodeName !== undefined) {
-    return sooner(awaitBegin(situation, facts), secondsToAbsence(situation, facts));
-  }
-  const run = { ...record.run, nodeName: facts.nodeName, podName: facts.name };
-  const message = systemLog(`Scheduled on node ${facts.nodeName}`, now.toISOString());
+  if (record.run.nodeName === undefined) return noteNode(situation, facts);
+  return sooner(awaitBegin(situation, facts), secondsToAbsence(situation, facts));
+}
+
+function noteNode({ record, now }: Situation, facts: PodFacts): Decision {
+  const { nodeName = "", name } = facts;
+  const hold = holdOnNode(record.run.hold, facts);
+  const run = { ...record.run, nodeName, podName: name, ...(hold === undefined ? {} : { hold }) };
+  const message = systemLog(`Scheduled on node ${nodeName}`, now.toISOString());
   const started = record.state === "QUEUED" ? withState(record, "INITIALIZING", now) : record;
   return { do: "change", record: { ...started, run }, systemLogs: [message] };
 }

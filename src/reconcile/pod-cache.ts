@@ -4,11 +4,14 @@ import type { V1Pod } from "@kubernetes/client-node";
 import type { Cluster, ClusterError, PodChange } from "../cluster/cluster.ts";
 import { podName } from "../pod/names.ts";
 import { observe, type PodFacts } from "../pod/observe.ts";
-import type { Sight } from "./decide.ts";
+import type { LastSight, Sight } from "./decide.ts";
+import { createGonePods } from "./gone-pods.ts";
 
 export interface PodCache {
   /** What is known of the pod of that attempt. */
   sight(task: string, attempt: number): Sight;
+  /** The pod of that attempt as it was seen last, if it is gone. */
+  last(task: string, attempt: number): LastSight | undefined;
   /** All known pods of the task. */
   podsOf(task: string): readonly PodFacts[];
   /** Takes in a pod that an API call returned, unless the watch has told of it already. */
@@ -31,6 +34,7 @@ export function createPodCache(cluster: Cluster, { selector, onTrouble }: Option
   /** By pod name. */
   let known = new Map<string, PodFacts>();
   const byTask = new Map<string, Set<string>>();
+  const gone = createGonePods();
   let listed = false;
   /** Tasks that were asked about before the first list: their pods may be gone, and then no list names them. */
   const unanswered = new Set<string>();
@@ -38,6 +42,7 @@ export function createPodCache(cluster: Cluster, { selector, onTrouble }: Option
   function put(pod: V1Pod): PodFacts {
     const facts = observe(pod);
     known.set(facts.name, facts);
+    gone.forget(facts.name);
     const names = byTask.get(facts.task) ?? new Set();
     byTask.set(facts.task, names.add(facts.name));
     return facts;
@@ -54,6 +59,8 @@ export function createPodCache(cluster: Cluster, { selector, onTrouble }: Option
     const tasks = new Set([...known.values()].map(({ task }) => task));
     for (const task of unanswered) tasks.add(task);
     unanswered.clear();
+    // How those ended that are not listed any more was not seen.
+    for (const facts of known.values()) gone.remember(facts, false);
     known = new Map();
     byTask.clear();
     for (const pod of pods) tasks.add(put(pod).task);
@@ -70,7 +77,10 @@ export function createPodCache(cluster: Cluster, { selector, onTrouble }: Option
         return [put(change.pod).task];
       case "deleted": {
         const facts = observe(change.pod);
-        if (known.get(facts.name)?.uid === facts.uid) remove(facts);
+        if ((known.get(facts.name)?.uid ?? facts.uid) === facts.uid) {
+          remove(facts);
+          gone.remember(facts, true);
+        }
         return [facts.task];
       }
     }
@@ -86,6 +96,7 @@ export function createPodCache(cluster: Cluster, { selector, onTrouble }: Option
 
   return {
     sight,
+    last: (task, attempt) => gone.last(podName(task, attempt)),
     podsOf: (task) => [...(byTask.get(task) ?? [])].flatMap((name) => known.get(name) ?? []),
     put(pod) {
       // The watch may have been faster than the answer, which is then the older of the two.

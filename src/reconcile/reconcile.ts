@@ -4,8 +4,9 @@ import type { Report } from "../../sidecar/contract/report.ts";
 import type { Logger } from "../log.ts";
 import { podName } from "../pod/names.ts";
 import type { TaskStore } from "../store/store.ts";
-import { noAdditions, withState } from "../tes/record.ts";
+import { noAdditions, type TaskRecord, withState } from "../tes/record.ts";
 import { applyReports } from "../tes/reports.ts";
+import { isTerminal } from "../tes/state.ts";
 import type { Actions } from "./actions.ts";
 import { decide, type Policy } from "./decide.ts";
 import { createKeyed, type Keyed } from "./keyed.ts";
@@ -16,8 +17,11 @@ import { createSchedule, type Schedule } from "./schedule.ts";
 export interface Reconciler {
   /** Something about the task may have changed. Returns at once. */
   poke(id: string): void;
-  /** Takes reports of a pod. Undefined if there is no such task or the attempt is not its current one. */
-  report(id: string, attempt: number, reports: readonly Report[]): Promise<ReportAnswer | undefined>;
+  /**
+   * Takes reports of a pod; what it answers is on disk. "over" if the attempt is not the task's current one, undefined if there
+   * is no such task.
+   */
+  report(id: string, attempt: number, reports: readonly Report[]): Promise<ReportAnswer | "over" | undefined>;
   /** Asks for the end of the task: idempotent, and nothing happens to one that is over. False if there is no such task. */
   cancel(id: string): Promise<boolean>;
   /** Takes up all live tasks, then follows the pods until the signal ends it. */
@@ -42,8 +46,11 @@ interface Dependencies {
 
 const orphanSecondsDefault = 60;
 
-/** After one step: another one, another one knowing that the pod is certainly not there, none, or one after so many seconds. */
-export type Next = "again" | "gone" | "rest" | number;
+/**
+ * After one step: another one, another one knowing that the pod is certainly not there, or, as it was looked at, whether it has a
+ * node, none, or one after so many seconds.
+ */
+export type Next = "again" | "gone" | "bound" | "unbound" | "rest" | number;
 
 /** A task that needs more steps than this in one go is looked at again later: no loop is without an end. */
 const stepsMax = 12;
@@ -60,16 +67,16 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
   /** Decides and acts until nothing is owed to the task for now, or its pod waits to be created. */
   async function settle(id: string, mayCreate: boolean): Promise<void> {
     let next: Next | "queued" = "again";
-    for (let steps = 0; next === "again" || next === "gone"; steps++) {
+    for (let steps = 0; typeof next === "string" && next !== "rest" && next !== "queued"; steps++) {
       if (steps === stepsMax) return schedule.wake(id, 1);
-      next = await step(id, next === "gone", mayCreate);
+      next = await step(id, next, mayCreate);
     }
     if (next === "queued") return;
     schedule.settled(id);
     if (typeof next === "number") schedule.wake(id, next);
   }
 
-  async function step(id: string, gone: boolean, mayCreate: boolean): Promise<Next | "queued"> {
+  async function step(id: string, before: Next, mayCreate: boolean): Promise<Next | "queued"> {
     const record = await store.get(id);
     const live = record?.live === true;
     if (live) followed.add(id);
@@ -77,7 +84,15 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
     await actions.removeStrangers(id, live ? podName(id, record.run.attempt) : undefined, signal);
     if (!live) return "rest";
     const sight = pods.sight(id, record.run.attempt);
-    const decision = decide({ record, sight, gone, now: dependencies.clock(), policy: dependencies.policy });
+    const decision = decide({
+      record,
+      sight,
+      gone: before === "gone",
+      looked: before === "bound" || before === "unbound" ? before : undefined,
+      last: pods.last(id, record.run.attempt),
+      now: dependencies.clock(),
+      policy: dependencies.policy,
+    });
     if (decision.do === "rest") return decision.wakeAfterSeconds ?? "rest";
     if (decision.do === "create" && !mayCreate) {
       queueCreate(id);
@@ -123,13 +138,14 @@ function requests(
     id: string,
     attempt: number,
     reports: readonly Report[],
-  ): Promise<ReportAnswer | undefined> {
+  ): Promise<ReportAnswer | "over" | undefined> {
     const record = await store.get(id);
-    if (record === undefined || record.run.attempt !== attempt) return undefined;
+    if (record === undefined) return undefined;
+    if (record.run.attempt !== attempt) return "over";
     const { record: told, additions } = applyReports(record, reports);
     if (told !== record && !(await store.save(told, additions))) throw changedMeanwhile(id);
     const source = reports[0]?.source ?? "supervisor";
-    return { acknowledged: told.run.acknowledged[source], cancel: record.state === "CANCELING" };
+    return { acknowledged: told.run.acknowledged[source], cancel: mustStop(told) };
   }
 
   async function cancel(id: string): Promise<boolean> {
@@ -153,6 +169,10 @@ function requests(
     },
   };
 }
+
+/** A pod that ended its task by its own last word stops by itself, and its earlier lines may still be on their way. */
+const mustStop = ({ state, run }: TaskRecord): boolean =>
+  state === "CANCELING" || (isTerminal(state) && (run.outcome?.outcome ?? "interrupted") === "interrupted");
 
 /** Only another process on the same store can come in between; the caller tries again. */
 const changedMeanwhile = (id: string): Error => new Error(`Cannot save task "${id}": it changed meanwhile`);

@@ -40,6 +40,15 @@ export interface Run {
   readonly stagedTime?: string;
   /** Whether the journal was read after the pod's end: what is still missing then is lost. */
   readonly journalRead: boolean;
+  /** Whether that journal was there, so that nothing is missing. */
+  readonly journalHeld?: true;
+  /**
+   * By our own clock: `from` then on the pod's first executor may have begun to wait for our word, and it waits for so many
+   * seconds. Absent for a pod that does not wait: of an earlier version, or without a service to report to.
+   */
+  readonly hold?: { readonly from: string; readonly seconds: number };
+  /** The pod was told, or its journal says, that its first executor may start: from then on it may have at any moment. */
+  readonly ready?: true;
   /** Executors that were started; from 1 on, the attempt is never repeated. */
   readonly released: number;
   readonly executors: readonly ExecutorEnd[];

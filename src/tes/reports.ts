@@ -44,6 +44,8 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
     case "note":
     case "progress":
       return run;
+    case "ready":
+      return { ...run, ready: true };
     case "redirected":
       return { ...run, redirected: { ...run.redirected, ...redirections(event) } };
     case "staged":
@@ -100,6 +102,7 @@ function describe(event: ReportEvent): string | undefined {
       return event.outcome === "interrupted"
         ? `Interrupted: ${event.message ?? "no reason given"}`
         : event.message;
+    case "ready":
     case "redirected":
     case "executor-started":
     case "executor-ended":

@@ -51,7 +51,34 @@ test("the pod of a task that is canceled is told to stop", async () => {
   expect(await post(app, {})).toEqual({ status: 200, answer: { acknowledged: 2, cancel: true } });
 });
 
-const notValid = { status: 401, message: "Report token is not valid for this task and attempt" };
+test("the pod of a task that the service has ended is told to stop", async () => {
+  await using app = given();
+  await app.put("abc", { state: "SYSTEM_ERROR" });
+  expect(await post(app, {})).toEqual({ status: 200, answer: { acknowledged: 2, cancel: true } });
+});
+
+test("the pod of a task that ended by the pod's own word is not told to stop", async () => {
+  await using app = given();
+  await app.put("abc");
+  const finished = JSON.stringify(makeReport(3, { type: "finished", outcome: "complete" }));
+  const body = [...lines, finished].join("\n");
+  expect(await post(app, { body })).toEqual({ status: 200, answer: { acknowledged: 3, cancel: false } });
+  expect(await post(app, { body })).toEqual({ status: 200, answer: { acknowledged: 3, cancel: false } });
+});
+
+test("that the first executor may start is on disk before the answer", async () => {
+  await using app = given();
+  await app.put("abc");
+  const body = JSON.stringify(makeReport(1, { type: "ready" }));
+  expect(await post(app, { body })).toEqual({ status: 200, answer: { acknowledged: 1, cancel: false } });
+  expect(await app.store.get("abc")).toMatchObject({ state: "QUEUED", run: { ready: true, released: 0 } });
+});
+
+const notValid = {
+  status: 401,
+  message: "Report token is not valid for this task and attempt",
+  refused: "token",
+};
 
 describe("refuses", () => {
   test.each<{ title: string; request: Post; status: number; answer: object }>([
@@ -77,16 +104,17 @@ describe("refuses", () => {
       answer: notValid,
     },
     {
-      title: "an attempt that is not the task's",
+      title: "an attempt that is not the task's, in words that stop its pod",
       request: { attempt: 2 },
-      status: 404,
-      answer: { status: 404, message: 'There is no task "abc" in attempt 2' },
+      status: 410,
+      answer: { status: 410, message: 'Attempt 2 of task "abc" is over', refused: "attempt" },
     },
     {
-      title: "an unknown task",
+      title:
+        "an unknown task, in words that let its pod try again, as the store may be one that is being restored",
       request: { task: "xyz" },
       status: 404,
-      answer: { status: 404, message: 'There is no task "xyz" in attempt 1' },
+      answer: { status: 404, message: 'There is no task "xyz"' },
     },
     {
       title: "no report",

@@ -22,6 +22,7 @@ async function main(database: string): Promise<void> {
     clock,
     pods: {
       sight: () => "absent",
+      last: () => undefined,
       podsOf: () => [],
       put: () => undefined,
       markDeleting: () => undefined,

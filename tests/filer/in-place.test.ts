@@ -288,7 +288,7 @@ describe("another pod is asked for", () => {
       exitCode: 1,
       events: [{ type: "redirected" }, { type: "finished", outcome: "replan" }],
     });
-    expect(end.termination).toEqual({ outcome: "replan", lastSequence: 2 });
+    expect(end.termination).toEqual({ outcome: "replan", lastSequence: 2, released: 0 });
   });
 });
 

@@ -98,7 +98,7 @@ const rows: readonly Row[] = [
       conditions: [{ ...scheduled, lastTransitionTime: created }],
       containerStatuses: [container("supervisor", { waiting: { reason: "ContainerCreating" } }), starting],
     }),
-    facts: { scheduled: true, startingSince: created, creatingFrom: 0 },
+    facts: { scheduled: true, scheduledTime: created, startingSince: created, creatingFrom: 0 },
   },
   {
     title: "the same, our container started",
@@ -106,7 +106,7 @@ const rows: readonly Row[] = [
       conditions: [{ ...scheduled, lastTransitionTime: created }],
       containerStatuses: [container("supervisor", { running: {} }), starting],
     }),
-    facts: { scheduled: true, creatingFrom: 0 },
+    facts: { scheduled: true, scheduledTime: created, creatingFrom: 0 },
   },
   {
     title: "on its node, containers being created",
@@ -211,12 +211,21 @@ const rows: readonly Row[] = [
     title: "supervisor ended with its word",
     pod: onNode({
       containerStatuses: [
-        terminated("supervisor", 0, "Completed", '{"outcome":"complete","lastSequence":7}'),
+        terminated(
+          "supervisor",
+          0,
+          "Completed",
+          '{"outcome":"complete","lastSequence":7,"released":2,"later":1}',
+        ),
       ],
     }),
     facts: {
       ...there,
-      supervisor: { exitCode: 0, reason: "Completed", final: { outcome: "complete", lastSequence: 7 } },
+      supervisor: {
+        exitCode: 0,
+        reason: "Completed",
+        final: { outcome: "complete", lastSequence: 7, released: 2 },
+      },
     },
   },
   {

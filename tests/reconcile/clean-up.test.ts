@@ -19,6 +19,7 @@ const killedLife =
     const name = pod.metadata?.name ?? "";
     const code = isCleanUp(pod) ? exitCode : 137;
     cluster.update(name, onNode);
+    cluster.journals.set(`${name}/supervisor`, "");
     setTimeout(
       () => cluster.update(name, { containerStatuses: [containerEnded("supervisor", code, "")] }),
       5,

@@ -1,7 +1,8 @@
 // decide, row by row: what each failure of the design shows as, and what is owed in every state.
 import { describe, expect, test } from "bun:test";
-import type { PodFacts } from "../../src/pod/observe.ts";
+import { failedStarts, type PodFacts, troubles } from "../../src/pod/observe.ts";
 import { type Decision, decide, type Sight } from "../../src/reconcile/decide.ts";
+import { judgements } from "../../src/reconcile/patience.ts";
 import { causesOf } from "../../src/reconcile/waiting.ts";
 import type { Run } from "../../src/tes/record.ts";
 import type { State } from "../../src/tes/state.ts";
@@ -14,6 +15,7 @@ interface Row {
   readonly run?: Partial<Run>;
   readonly sight?: Sight;
   readonly gone?: boolean;
+  readonly looked?: "bound" | "unbound";
   readonly policy?: Parameters<typeof makePolicy>[0];
   readonly expected: unknown;
 }
@@ -41,7 +43,7 @@ function summary(decision: Decision): unknown {
 const run = ({ title: _, expected: __, ...row }: Row): Decision => {
   const { state = "QUEUED", live = true, sight = "absent", gone = false } = row;
   const record = makeRecord({ state, live, run: row.run ?? {} });
-  return decide({ record, sight, gone, now, policy: makePolicy(row.policy) });
+  return decide({ record, sight, gone, looked: row.looked, now, policy: makePolicy(row.policy) });
 };
 
 const check = (row: Row): void => expect(summary(run(row))).toEqual(row.expected);
@@ -53,6 +55,9 @@ const onNode = (differences: Partial<PodFacts> = {}): PodFacts =>
   makeFacts({ scheduled: true, nodeName: "n1", ...differences });
 const ended = (exitCode: number, reason: string) => ({ supervisor: { exitCode, reason } });
 const rest = { do: "rest" };
+/** Its first executor waits for our word. */
+const held: Partial<Run> = { hold: { from: secondsAgo(14), seconds: 20 } };
+const notHeld: Partial<Run> = { hold: { from: secondsAgo(15), seconds: 20 } };
 const identity = { nodeName: "n1", podUid: "uid-1" };
 
 describe("before there is a pod", () => {
@@ -99,7 +104,7 @@ describe("a pod that is not seen", () => {
     {
       title: "gone before an executor was released: another attempt",
       state: "INITIALIZING",
-      run: underWay,
+      run: { ...underWay, ...held },
       gone: true,
       expected: {
         do: "change",
@@ -124,9 +129,50 @@ describe("a pod that is not seen", () => {
       },
     },
     {
+      title: "gone, and whether one was released is not known: the end, in words that say so",
+      state: "INITIALIZING",
+      run: { ...underWay, ...notHeld },
+      gone: true,
+      expected: {
+        do: "change",
+        state: "SYSTEM_ERROR",
+        ...identity,
+        says: ["Pod tes-abc-1 was deleted by something else; whether an executor had started is not known"],
+      },
+    },
+    {
+      title: "the same where the operator wants another attempt: another, in words that say so",
+      state: "INITIALIZING",
+      run: { ...underWay, ...notHeld },
+      gone: true,
+      policy: { retryUnknown: true },
+      expected: {
+        do: "change",
+        state: "QUEUED",
+        attempt: 2,
+        created: false,
+        says: [
+          "Pod tes-abc-1 was deleted by something else; whether an executor had started is not known, trying again (attempt 2 of 3)",
+        ],
+      },
+    },
+    {
+      title: "the same once an executor was released: never",
+      state: "RUNNING",
+      run: begun,
+      gone: true,
+      policy: { retryUnknown: true },
+      expected: {
+        do: "change",
+        state: "SYSTEM_ERROR",
+        ...identity,
+        says: ["Pod tes-abc-1 was deleted by something else"],
+      },
+    },
+    {
       title: "gone at the last attempt: the end",
       state: "QUEUED",
-      run: { attempt: 3, created: true },
+      run: { attempt: 3, created: true, ...held },
       gone: true,
       expected: {
         do: "change",
@@ -138,7 +184,7 @@ describe("a pod that is not seen", () => {
     },
     {
       title: "gone with attempts limited to one: the end",
-      run: underWay,
+      run: { ...underWay, ...held },
       gone: true,
       policy: { attemptsMax: 1 },
       expected: {
@@ -251,7 +297,7 @@ describe("the supervisor's word decides", () => {
 });
 
 /** The pod is over and all it told was read. */
-const read: Partial<Run> = { ...underWay, journalRead: true };
+const read: Partial<Run> = { ...underWay, journalRead: true, journalHeld: true };
 const readBegun: Partial<Run> = { ...begun, journalRead: true };
 
 describe("a pod that is over", () => {
@@ -409,14 +455,16 @@ describe("a pod that is over", () => {
     {
       title: "refused by the node it was given to: another attempt",
       run: read,
-      sight: onNode({ failed: { reason: "OutOfcpu", message: "Node didn't have enough cpu" } }),
+      sight: onNode({
+        failed: { reason: "OutOfcpu", message: "Pod was rejected: Node didn't have enough cpu" },
+      }),
       expected: {
         do: "change",
         state: "QUEUED",
         attempt: 2,
         created: false,
         says: [
-          "Pod failed: OutOfcpu Node didn't have enough cpu; no executor was started, trying again (attempt 2 of 3)",
+          "Pod failed: OutOfcpu Pod was rejected: Node didn't have enough cpu; no executor was started, trying again (attempt 2 of 3)",
         ],
       },
     },
@@ -431,6 +479,25 @@ describe("a pod that is over", () => {
         ...identity,
         says: ["Pod tes-abc-1 was deleted by something else"],
       },
+    },
+    {
+      title: "being deleted, nothing known to have begun: its journal is read while it is there",
+      state: "INITIALIZING",
+      run: underWay,
+      sight: onNode({ deleting: true }),
+      expected: { do: "follow-journal", againAfterSeconds: 3 },
+    },
+    {
+      title: "being deleted before it was seen on its node: that is noted first",
+      run: { created: true, ...held },
+      sight: onNode({ deleting: true }),
+      expected: { do: "change", state: "INITIALIZING", nodeName: "n1", says: ["Scheduled on node n1"] },
+    },
+    {
+      title: "being deleted without ever having had a node: nothing to read",
+      run: { created: true },
+      sight: makeFacts({ deleting: true }),
+      expected: rest,
     },
     {
       title: "being deleted and not over: what it still tells is waited for",
@@ -502,18 +569,15 @@ describe("a node that is cut off", () => {
       },
     },
     {
-      title: "long past it, nothing begun: another attempt",
+      title: "long past it, nothing heard: whether it runs there is not known",
       state: "INITIALIZING",
       run: underWay,
       sight: overdue(120, { disruption }),
       expected: {
         do: "change",
-        state: "QUEUED",
-        attempt: 2,
-        created: false,
-        says: [
-          "Pod was preempted: DeletionByTaintManager; no executor was started, trying again (attempt 2 of 3)",
-        ],
+        state: "SYSTEM_ERROR",
+        ...identity,
+        says: ["Pod was preempted: DeletionByTaintManager; whether an executor had started is not known"],
       },
     },
     {
@@ -621,8 +685,15 @@ describe("a pod that does not start", () => {
       expected: { do: "rest", wakeAfterSeconds: 100 },
     },
     {
+      title: "not bound in fifteen minutes: asked for by name, as it may be by now",
+      run: { created: true, waiting: { ...waitingForClaim, since: secondsAgo(900) } },
+      sight: makeFacts({ unschedulable: unbound }),
+      expected: { do: "look" },
+    },
+    {
       title: "not bound in fifteen minutes: another attempt",
       run: { created: true, waiting: { ...waitingForClaim, since: secondsAgo(900) } },
+      looked: "unbound",
       sight: makeFacts({ unschedulable: unbound }),
       expected: {
         do: "change",
@@ -641,6 +712,7 @@ describe("a pod that does not start", () => {
         created: true,
         waiting: { ...waitingForClaim, since: secondsAgo(900) },
       },
+      looked: "unbound",
       sight: makeFacts({ unschedulable: unbound }),
       expected: {
         do: "change",
@@ -659,9 +731,33 @@ describe("a pod that does not start", () => {
       expected: { do: "rest", wakeAfterSeconds: 600 },
     },
     {
-      title: "nor in fifteen minutes: another attempt",
+      title: "nor in fifteen minutes: the node is asked whether it has started one meanwhile",
       state: "INITIALIZING",
       run: waitingSince(890, "no container"),
+      sight: onNode({ startingSince: inSeconds(-900) }),
+      expected: { do: "look" },
+    },
+    {
+      title: "the same, and the node does not answer: SYSTEM_ERROR",
+      state: "INITIALIZING",
+      run: waitingSince(890, "no container"),
+      looked: "bound",
+      sight: onNode({ startingSince: inSeconds(-900) }),
+      expected: {
+        do: "change",
+        state: "SYSTEM_ERROR",
+        waiting: "no container",
+        ...identity,
+        says: [
+          "Node n1 started no container of the pod in 900 s; whether an executor had started is not known",
+        ],
+      },
+    },
+    {
+      title: "nor in fifteen minutes: another attempt",
+      state: "INITIALIZING",
+      run: { ...waitingSince(890, "no container"), ...held },
+      looked: "bound",
       sight: onNode({ startingSince: inSeconds(-900) }),
       expected: {
         do: "change",
@@ -722,7 +818,7 @@ describe("a pod that does not start", () => {
     {
       title: "an executor that was started before our container had laid out its shell: another attempt",
       state: "INITIALIZING",
-      run: waitingSince(0, "exec-0 StartError"),
+      run: { ...waitingSince(0, "exec-0 StartError"), ...notHeld },
       sight: trouble("StartError", 'exec: "/.tes/bin/sh": stat /.tes/bin/sh: no such file or directory'),
       expected: {
         do: "change",
@@ -782,45 +878,66 @@ describe("a pod that does not start", () => {
     readonly reason: string;
     readonly message: string;
     readonly seconds: number;
+    /** Another pod may do better. */
+    readonly again?: true;
     readonly policy?: Row["policy"];
   }
+
+  const wrongProgram = 'exec: "/x": permission denied';
 
   test.each<Patience>([
     { reason: "InvalidImageName", message: "", seconds: 0 },
     { reason: "ErrImageNeverPull", message: "", seconds: 0 },
-    { reason: "StartError", message: "exec format error", seconds: 0 },
-    { reason: "ContainerCannotRun", message: "", seconds: 0 },
+    { reason: "StartError", message: wrongProgram, seconds: 0 },
+    { reason: "StartError", message: "context canceled", seconds: 0, again: true },
+    { reason: "ContainerCannotRun", message: wrongProgram, seconds: 0 },
+    { reason: "ContainerCannotRun", message: "", seconds: 0, again: true },
     { reason: "ErrImagePull", message: "pull access denied", seconds: 30 },
     { reason: "ErrImagePull", message: "manifest unknown", seconds: 30 },
     { reason: "ErrImagePull", message: "401 Unauthorized", seconds: 30 },
     { reason: "ErrImagePull", message: "not found", seconds: 7, policy: { imagePullSecondsMax: 7 } },
     { reason: "ErrImagePull", message: "dial tcp: i/o timeout", seconds: 300 },
-    { reason: "ImageInspectError", message: "", seconds: 300 },
+    { reason: "SignatureValidationFailed", message: "", seconds: 300 },
+    { reason: "ImageInspectError", message: "", seconds: 300, again: true },
     { reason: "RegistryUnavailable", message: "", seconds: 42, policy: { imagePullSecondsMax: 42 } },
-    { reason: "CreateContainerConfigError", message: "secret not found", seconds: 120 },
-    { reason: "CreateContainerError", message: "", seconds: 120 },
-    { reason: "RunContainerError", message: "", seconds: 9, policy: { containerStartSecondsMax: 9 } },
-  ])('$reason "$message" has a patience of $seconds s', ({ reason, message, seconds, policy }) => {
+    { reason: "CreateContainerConfigError", message: 'secret "x" not found', seconds: 120 },
+    { reason: "CreateContainerConfigError", message: "timed out", seconds: 120, again: true },
+    { reason: "CreateContainerError", message: "no users found", seconds: 120 },
+    { reason: "CreateContainerError", message: "name is reserved", seconds: 120, again: true },
+    { reason: "PreCreateHookError", message: "", seconds: 120, again: true },
+    { reason: "PreStartHookError", message: "", seconds: 120, again: true },
+    {
+      reason: "RunContainerError",
+      message: wrongProgram,
+      seconds: 9,
+      policy: { containerStartSecondsMax: 9 },
+    },
+    { reason: "RunContainerError", message: "", seconds: 120, again: true },
+  ])('$reason "$message" has a patience of $seconds s', ({ reason, message, seconds, again, policy }) => {
     const sight = trouble(reason, message);
     const after = (elapsed: number) =>
       summary(
         run({
           title: "",
           state: "INITIALIZING",
-          run: waitingSince(elapsed, `exec-0 ${reason}`),
+          run: { ...waitingSince(elapsed, `exec-0 ${reason}`), ...held },
           sight,
           ...(policy === undefined ? {} : { policy }),
           expected: undefined,
         }),
       );
     if (seconds > 0) expect(after(seconds - 1)).toEqual({ do: "rest", wakeAfterSeconds: 1 });
-    expect(after(seconds)).toMatchObject({
-      do: "change",
-      state: "SYSTEM_ERROR",
-      says: [
-        `Given up${seconds > 0 ? ` after ${seconds} s` : ""}: Container exec-0 does not start: ${reason} ${message}`,
-      ],
-    });
+    const words = `Given up${seconds > 0 ? ` after ${seconds} s` : ""}: Container exec-0 does not start: ${reason} ${message}`;
+    const repeated = `${words}; no executor was started, trying again (attempt 2 of 3)`;
+    expect(after(seconds)).toMatchObject(
+      again
+        ? { do: "change", state: "QUEUED", attempt: 2, says: [repeated] }
+        : { do: "change", state: "SYSTEM_ERROR", says: [words] },
+    );
+  });
+
+  test("each reason that observe calls a trouble is judged, and no other", () => {
+    expect(Object.keys(judgements).toSorted()).toEqual([...troubles, ...failedStarts].toSorted());
   });
 });
 

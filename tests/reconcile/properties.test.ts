@@ -46,14 +46,23 @@ interface World {
   record: TaskRecord;
   sight: Sight;
   gone: boolean;
+  looked?: "bound";
   clockSeconds: number;
 }
 
 /** One decision, carried out as the cluster would: a created pod appears, a deleted one is being deleted. */
 function step(world: World): "rest" | "go-on" {
-  const { record, sight, gone } = world;
-  const decision = decide({ record, sight, gone, now: inSeconds(world.clockSeconds), policy: makePolicy() });
+  const { record, sight, gone, looked } = world;
+  const decision = decide({
+    record,
+    sight,
+    gone,
+    looked,
+    now: inSeconds(world.clockSeconds),
+    policy: makePolicy(),
+  });
   world.gone = false;
+  delete world.looked;
   switch (decision.do) {
     case "rest":
       return "rest";
@@ -66,6 +75,9 @@ function step(world: World): "rest" | "go-on" {
       break;
     case "read-journal":
       world.record = follow(record, { ...record, run: { ...record.run, journalRead: true } });
+      break;
+    case "look":
+      world.looked = "bound"; // it tells nothing
       break;
     case "follow-journal":
       return "rest"; // it tells nothing

@@ -183,8 +183,16 @@ const listingSlowly = (cluster: StandIn): Cluster => ({
 describe("while the service was down", () => {
   test.each([
     {
-      title: "its pod went before anything ran: another attempt",
+      title: "its pod went, and whether anything ran is not known: SYSTEM_ERROR",
       released: 0,
+      state: "SYSTEM_ERROR",
+      attempt: 1,
+    },
+    {
+      title:
+        "its pod went so soon after its create that nothing can have run without our word: another attempt",
+      released: 0,
+      hold: { from: new Date().toISOString(), seconds: 600 },
       state: "COMPLETE",
       attempt: 2,
     },
@@ -194,10 +202,11 @@ describe("while the service was down", () => {
       state: "SYSTEM_ERROR",
       attempt: 1,
     },
-  ])("$title", async ({ released, state, attempt }) => {
+  ])("$title", async ({ released, hold, state, attempt }) => {
     await using store = openWatchedStore();
     const record = newRecord(makeTask(), "abc", new Date());
-    await store.create({ ...record, run: { ...record.run, created: true, released } }, noAdditions);
+    const run = { ...record.run, created: true, released, ...(hold === undefined ? {} : { hold }) };
+    await store.create({ ...record, run }, noAdditions);
     const cluster = createStandIn({ live: successfulLife(alone) });
     await using _service = startService(store, listingSlowly(cluster));
     expect(await store.until("abc", isCleared)).toMatchObject({ state, run: { attempt } });
@@ -380,11 +389,11 @@ describe("a watch that is behind", () => {
     expect(cluster.made).toEqual(new Map([["tes-abc-1", 1]]));
   });
 
-  test("a pod whose node is lost before anything ran: another attempt, and the lost one is removed by force", async () => {
+  test("a pod whose node is lost, and may be retried: another attempt, and the lost one is removed by force", async () => {
     await using store = openWatchedStore();
     await storeTask(store);
     const cluster = createStandIn();
-    await using _service = startService(store, cluster);
+    await using _service = startService(store, cluster, undefined, { policy: { retryUnknown: true } });
     await store.until("abc", ({ run }) => run.created);
     const pod = cluster.pods.get("tes-abc-1");
     if (pod === undefined) throw new Error("Pod is gone");
@@ -494,11 +503,11 @@ describe("reports and cancels", () => {
   });
 
   test.each([
-    { title: "an unknown task", id: "xyz", attempt: 1 },
-    { title: "an attempt that is not its current one", id: "abc", attempt: 2 },
-  ])("reports of $title are not taken", async ({ id, attempt }) => {
+    { title: "an unknown task", id: "xyz", attempt: 1, answer: undefined },
+    { title: "an attempt that is not its current one", id: "abc", attempt: 2, answer: "over" as const },
+  ])("reports of $title are not taken", async ({ id, attempt, answer }) => {
     await using given = await withTask();
-    expect(await given.reconciler.report(id, attempt, journal)).toBeUndefined();
+    expect(await given.reconciler.report(id, attempt, journal)).toBe(answer);
   });
 
   test("a pod of a task that is being canceled is told to stop", async () => {

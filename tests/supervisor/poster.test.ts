@@ -28,6 +28,65 @@ test("a line larger than a batch goes alone", async () => {
   expect(await poster.settle(5000)).toBe(true);
 });
 
+test.each([401, 403, 404, 410])(
+  "an answer %d that is not the service's own, as of a proxy, is no refusal: the lines are sent again",
+  async (status) => {
+    using server = startReportServer();
+    server.refuseWith = [status, status, status];
+    server.refusal = JSON.stringify({ status, message: "no such host" });
+    const poster = open(server.url, () => {
+      throw new Error("Nobody cancelled");
+    });
+    for (const line of lines(3)) poster.push(line);
+    expect(await poster.settle(5000)).toBe(true);
+    expect(server.events("supervisor")).toHaveLength(3);
+  },
+);
+
+test("the service's word that the attempt is over stops the pod, and nothing more is sent", async () => {
+  using server = startReportServer();
+  server.refuseWith = [410];
+  server.refusal = JSON.stringify({ status: 410, message: "over", refused: "attempt" });
+  const cancelled = Promise.withResolvers<void>();
+  const poster = open(server.url, cancelled.resolve);
+  const [first, second] = lines(2);
+  if (first) poster.push(first);
+  await cancelled.promise;
+  if (second) poster.push(second);
+  expect(await poster.settle(1000)).toBe(false);
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a token that the service refuses is sent once, and the task goes on", async () => {
+  using server = startReportServer();
+  server.refuseWith = [401, 401];
+  server.refusal = JSON.stringify({ status: 401, message: "not valid", refused: "token" });
+  let cancels = 0;
+  const poster = open(server.url, () => {
+    cancels++;
+  });
+  for (const line of lines(3)) poster.push(line);
+  expect(await poster.settle(1000)).toBe(false);
+  expect(server.requests).toHaveLength(1);
+  expect(cancels).toBe(0);
+});
+
+test("a line is acknowledged when the service holds it, and not before", async () => {
+  using server = startReportServer();
+  server.refuseWith = [503];
+  const poster = open(server.url);
+  const acknowledged = poster.acknowledged(2);
+  const [first, second] = lines(2);
+  if (first) poster.push(first);
+  expect(await poster.settle(5000)).toBe(true);
+  expect(await Promise.race([acknowledged.then(() => "held"), Bun.sleep(20).then(() => "not held")])).toBe(
+    "not held",
+  );
+  if (second) poster.push(second);
+  await acknowledged;
+  expect(server.events("supervisor")).toHaveLength(2);
+});
+
 test("what the service does not acknowledge is sent again", async () => {
   using server = startReportServer();
   server.refuseWith = [500, 502];

@@ -14,6 +14,8 @@ export interface ReportServer extends Disposable {
   events(source: ReportSource): ReportEvent[];
   /** Statuses to answer the next POSTs with, before they are taken. */
   refuseWith: number[];
+  /** What they say: by default what a proxy may say. */
+  refusal: string;
   cancel: boolean;
   /** How long an answer takes. */
   delayMilliseconds: number;
@@ -26,6 +28,7 @@ export function startReportServer(port = 0): ReportServer {
     requests: [],
     events: (source) => held[source].map(({ event }) => event),
     refuseWith: [],
+    refusal: "no",
     cancel: false,
     delayMilliseconds: 0,
     [Symbol.dispose]: () => void server.stop(true),
@@ -52,7 +55,7 @@ export function startReportServer(port = 0): ReportServer {
       });
       if (self.delayMilliseconds > 0) await Bun.sleep(self.delayMilliseconds);
       const status = self.refuseWith.shift();
-      return status === undefined ? take(body) : new Response("no", { status });
+      return status === undefined ? take(body) : new Response(self.refusal, { status });
     },
   });
   self.url = `http://127.0.0.1:${server.port}/`;

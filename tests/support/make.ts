@@ -44,6 +44,7 @@ export const makeFacts = (differences: Partial<PodFacts> = {}): PodFacts => ({
 
 export const makePolicy = (differences: Partial<Policy> = {}): Policy => ({
   attemptsMax: 3,
+  retryUnknown: false,
   imagePullSecondsMax: 300,
   containerStartSecondsMax: 120,
   podStartSecondsMax: 900,

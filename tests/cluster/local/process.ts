@@ -71,7 +71,11 @@ export async function stopDaemon(stateFolder: string, name: string, graceSeconds
 }
 
 /** Sends a signal to the recorded process of that name. Throws if it does not run. */
-export function signalDaemon(stateFolder: string, name: string, signalName: "SIGSTOP" | "SIGCONT"): void {
+export function signalDaemon(
+  stateFolder: string,
+  name: string,
+  signalName: "SIGSTOP" | "SIGCONT" | "SIGKILL",
+): void {
   const pid = runningPid(stateFolder, name);
   if (pid === undefined) throw new Error(`Cannot send ${signalName} to ${name}: it does not run`);
   process.kill(pid, signalName);

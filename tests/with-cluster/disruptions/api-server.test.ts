@@ -4,14 +4,14 @@ import type { Deployed } from "../../support/deploy.ts";
 import { failing, testMilliseconds } from "../failures/failures.ts";
 import { onNode } from "../failures/host-processes.ts";
 import { type Away, whileAway } from "../failures/while-away.ts";
-import { startApiServer, stopApiServer, untilHealthy } from "./daemons.ts";
+import { startStopped, stopApiServer, untilHealthy } from "./daemons.ts";
 
 const apiServer: Away = {
   name: "api-server",
   runSeconds: 20,
   leave: stopApiServer,
   comeBack: () => {
-    startApiServer();
+    startStopped();
     return untilHealthy();
   },
   /** All others who need it come back up to as long again after it has: they try ever more rarely. */

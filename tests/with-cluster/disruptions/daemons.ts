@@ -14,8 +14,11 @@ export const thawKubelet = (): void => signalDaemon(settings.stateFolder, parts.
 
 export const stopApiServer = (): Promise<void> => stopDaemon(settings.stateFolder, parts.apiServer.name, 5);
 
-/** Starts the API server, and what ended for want of it. Idempotent. */
-export function startApiServer(): void {
+/** Without a last word, as by the kernel for want of memory. */
+export const killKubelet = (): void => signalDaemon(settings.stateFolder, parts.kubelet.name, "SIGKILL");
+
+/** Starts the parts that do not run: what was stopped, and what ended for want of it. Idempotent. */
+export function startStopped(): void {
   for (const part of Object.values(parts)) {
     if (!isDaemonRunning(settings.stateFolder, part.name)) startDaemon(settings.stateFolder, part);
   }

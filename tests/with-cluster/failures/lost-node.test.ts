@@ -42,13 +42,18 @@ const nodes = ["tespod-fail-cut-off", "tespod-fail-removed"].map(makeNode);
 
 describe.skipIf(cluster === undefined)("a node that is lost", () => {
   let deployed: Deployed;
+  let retrying: Deployed;
 
   beforeAll(async () => {
-    deployed = await failingWith("lost", {
+    const settings = {
       TESPOD_NODE_LABELS: `pool=${own.pool}`,
       TESPOD_PREEMPTIBLE_NODE_SELECTOR: `${own.spot}=lost`,
       TESPOD_PREEMPTIBLE_TOLERATIONS: `${own.spot}=lost:NoSchedule`,
-    });
+    };
+    [deployed, retrying] = await Promise.all([
+      failingWith("lost", settings),
+      failingWith("lost-retried", { ...settings, TESPOD_RETRY_UNKNOWN: "true" }),
+    ]);
     await apply(...nodes);
   }, testMilliseconds);
 
@@ -68,25 +73,32 @@ describe.skipIf(cluster === undefined)("a node that is lost", () => {
       why: "DeletionByPodGC",
     },
   ])(
-    "$title: the task waits for another node, and CANCELED when asked",
+    "$title: it may run there, so SYSTEM_ERROR; where the operator wants, the task waits for another node",
     async ({ name, lose, why }) => {
       if (cluster === undefined) throw new Error("There is no cluster");
       const patch = JSON.stringify(ready());
       await cluster.kubectl(["patch", "node", name, "--subresource=status", "--type=merge", "-p", patch]);
-      const id = await deployed.tes.create({
+      const task = {
         resources: { preemptible: true, backend_parameters: { pool: name } },
         executors: [shell("echo never")],
-      });
+      };
+      const [id, retried] = await Promise.all([deployed.tes.create(task), retrying.tes.create(task)]);
       const there = await untilState(deployed, id, "INITIALIZING");
       expect(systemLogs(there)).toContain(`Scheduled on node ${name}`);
+      await untilState(retrying, retried, "INITIALIZING");
       await lose();
-      const again = await untilSays(deployed, id, "trying again (attempt 2 of 3)", 420);
-      expect(systemLogs(again)).toContain(`Pod was preempted: ${why}`);
-      await untilSays(deployed, id, "Waiting for a node: ");
-      expect((await deployed.tes.get(id)).state).toBe("QUEUED");
-      await deployed.tes.cancel(id);
-      expect((await ended(deployed, id)).state).toBe("CANCELED");
+      const unknown = "whether an executor had started is not known";
+      const lost = await untilSays(deployed, id, unknown, 420);
+      expect(systemLogs(lost)).toContain(`Pod was preempted: ${why}`);
+      expect((await ended(deployed, id)).state).toBe("SYSTEM_ERROR");
       await nothingIsLeftOf(deployed, id);
+      const again = await untilSays(retrying, retried, `${unknown}, trying again (attempt 2 of 3)`, 420);
+      expect(systemLogs(again)).toContain(`Pod was preempted: ${why}`);
+      await untilSays(retrying, retried, "Waiting for a node: ");
+      expect((await retrying.tes.get(retried)).state).toBe("QUEUED");
+      await retrying.tes.cancel(retried);
+      expect((await ended(retrying, retried)).state).toBe("CANCELED");
+      await nothingIsLeftOf(retrying, retried);
     },
     600_000,
   );
