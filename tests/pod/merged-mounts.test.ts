@@ -173,7 +173,7 @@ describe("more directories than a container can have mounts", () => {
     }));
     const task = makeTask({ inputs: [...shared, ...inputs(40, (index) => `/data/${index}/f`)] });
     const { mounts, inPlace } = buildPlan(makeRecord({ task }), makeSettings({ files }));
-    expect(mounts.map(({ path }) => path)).toEqual(["/data"]);
+    expect(mounts.map(({ path }): string => path)).toEqual(["/data"]);
     expect(inPlace).toHaveLength(32);
   });
 
