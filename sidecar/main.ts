@@ -1,9 +1,16 @@
 // The program inside the pod: `stage-in` is the init container, `supervise` the container beside the executors.
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { ENV_CALLBACK_URL, ENV_PLAN, ENV_RELEASE_WAIT, ENV_REPORT_KEY } from "./contract/paths.ts";
+import {
+  ENV_CALLBACK_URL,
+  ENV_PLAN,
+  ENV_RELEASE_WAIT,
+  ENV_REPORT_KEY,
+  ENV_UPLOADS,
+} from "./contract/paths.ts";
 import { decodePlan, type TaskPlan } from "./contract/plan.ts";
 import type { Outcome, Termination } from "./contract/report.ts";
+import { decodeUploads, UPLOADS_LEFT } from "./contract/uploads.ts";
 import { storageSettings } from "./filer/settings.ts";
 import type { StorageSettings } from "./filer/storage.ts";
 import { reasonOf } from "./reason.ts";
@@ -21,7 +28,7 @@ const HELP = `Usage: tespod-sidecar COMMAND [OPTION]...
 Commands:
   stage-in    lay out the work volume and the steps of the executors; stage the inputs if the plan asks for it
   supervise   run the executors through their gates, upload the outputs, report
-  clean-up    FOLDER...: remove what pods that were killed left of tasks in a shared work volume
+  clean-up    [FOLDER]...: remove what pods that were killed left of tasks: those folders of a shared work volume, and uploads in parts
 
 Options, for runs outside a pod:
   --root=FOLDER            use FOLDER in place of /.tes
@@ -35,6 +42,7 @@ Environment:
   ${ENV_REPORT_KEY}     key of the report tokens
   ${ENV_RELEASE_WAIT}
                         how long the first executor waits for the service to acknowledge that it can start
+  ${ENV_UPLOADS}        the encoded uploads that clean-up aborts
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                         access to S3; without keys, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME,
                         AWS_ENDPOINT_URL_STS
@@ -217,17 +225,25 @@ function handOver(program: Program, plan: TaskPlan, lines: readonly JournalLine[
   return poster;
 }
 
-async function runCleanUp(folders: readonly string[], roots: Roots): Promise<number> {
+async function runCleanUp(folders: readonly string[], { roots, storage, signal }: Program): Promise<number> {
+  const encoded = process.env[ENV_UPLOADS];
+  const faults = encoded ? await abortAll(encoded, storage, signal) : [];
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
   const { removeFolders } = await import("./stage-in/clean-up.ts");
   await removeFolders(roots.work, folders);
-  return 0;
+  return faults.length > 0 ? UPLOADS_LEFT : 0;
+}
+
+async function abortAll(encoded: string, storage: StorageSettings, signal: AbortSignal): Promise<string[]> {
+  const { abortUploads } = await import("./filer/abort-uploads.ts");
+  return await abortUploads(decodeUploads(encoded), storage, signal);
 }
 
 async function main(): Promise<number> {
   const { command, operands, roots } = readOptions();
   if (command === "stage-in") return await runStageIn(readProgram(roots));
   if (command === "supervise") return await runSupervisor(readProgram(roots));
-  if (command === "clean-up") return await runCleanUp(operands, roots);
+  if (command === "clean-up") return await runCleanUp(operands, readProgram(roots));
   (command === "help" ? process.stdout : process.stderr).write(HELP);
   return command === "help" ? 0 : 2;
 }

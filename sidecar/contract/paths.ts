@@ -49,6 +49,9 @@ export const ENV_REPORT_KEY = "TESPOD_REPORT_KEY";
 /** For so many seconds the first executor waits for the service to acknowledge that it can start; absent: it does not wait. */
 export const ENV_RELEASE_WAIT = "TESPOD_RELEASE_WAIT_SECONDS";
 
+/** What the pod that cleans up is to abort; see uploads.ts. */
+export const ENV_UPLOADS = "TESPOD_UPLOADS";
+
 /** Path of the service that takes reports: a POST of journal lines (application/x-ndjson). */
 export const reportPath = (task: string, attempt: number): string =>
   `/internal/tasks/${encodeURIComponent(task)}/attempts/${attempt}/reports`;

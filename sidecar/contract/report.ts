@@ -1,5 +1,6 @@
 // Report: one event a pod tells the service, as a line of JSON in its journal (its stdout) and in a POST.
 import * as v from "valibot";
+import { unfinishedUpload } from "./uploads.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const time = v.pipe(v.string(), v.isoTimestamp());
@@ -64,6 +65,10 @@ const event = v.variant("type", [
     memoryPeakBytes: v.optional(count),
     cpuSeconds: v.optional(v.pipe(v.number(), v.minValue(0))),
   }),
+  /** An upload in parts was begun: until it has ended, its parts are left if the pod is killed. */
+  v.strictObject({ type: v.literal("upload-begun"), ...unfinishedUpload.entries }),
+  /** It was completed or aborted. */
+  v.strictObject({ type: v.literal("upload-ended"), ...unfinishedUpload.entries }),
   /** Some files were uploaded. A long list comes as several such events. */
   v.strictObject({ type: v.literal("uploaded"), outputs: v.array(uploadedFile) }),
   /** The last event of its source. A "finished" of stage-in is only sent if it failed. */

@@ -1,6 +1,7 @@
 // Drivers: which storage serves which URL scheme. A driver is loaded when the first URL of its scheme is met.
 import { isFileUrl } from "../contract/file-url.ts";
 import { publicUrl, schemeOf } from "../contract/scheme.ts";
+import type { UnfinishedUpload } from "../contract/uploads.ts";
 import { claimOf } from "./s3-url.ts";
 import { type Storage, StorageError, type StorageSettings, storageError } from "./storage.ts";
 
@@ -82,6 +83,12 @@ function failingWell(
     download: (url, receiver) => translate(driver.download(url, receiver)),
     upload: (file, sizeBytes, url) => translate(driver.upload(file, sizeBytes, url)),
     ...(driver.sizeOf ? { sizeOf: driver.sizeOf } : {}),
+    ...(driver.abortUpload
+      ? {
+          abortUpload: (upload: UnfinishedUpload) =>
+            translate(driver.abortUpload?.(upload) ?? Promise.resolve()),
+        }
+      : {}),
     ...(driver.makeFolder
       ? { makeFolder: (url: string) => translate(driver.makeFolder?.(url) ?? Promise.resolve()) }
       : {}),

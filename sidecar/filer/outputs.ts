@@ -14,7 +14,7 @@ import { mountsOf, taskFolder } from "./mounts.ts";
 import { boundedNotes } from "./notes.ts";
 import { watchProgress } from "./progress.ts";
 import { retry } from "./retry.ts";
-import type { RetryPauses, Storage } from "./storage.ts";
+import type { RetryPauses, Storage, UploadWatch } from "./storage.ts";
 import { uploadUrl } from "./transfer.ts";
 import { filesAt, isLink, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
 
@@ -82,7 +82,7 @@ export async function uploadOutputs({
       skipped: (path, reason) => note(notUploaded(path, reason)),
       failed: (path, cause) => faults.push(new Error(`Cannot upload "${path}"`, { cause })),
     },
-    storageOf: openDrivers(storage, limit),
+    storageOf: openDrivers({ ...storage, uploads: reportUploads(report) }, limit),
     signal: limit,
     stop,
     transferSecondsMax: plan.secondsMax?.transfer,
@@ -118,6 +118,12 @@ function absentWords(absent: readonly string[]): string {
   const named = absent.slice(0, ABSENT_NAMED_MAX).join("; ");
   return more > 0 ? `${named}; and ${more} more outputs are not uploaded` : named;
 }
+
+/** So that what a killed supervisor leaves can be taken back. */
+const reportUploads = (report: Report): UploadWatch => ({
+  begun: (upload) => report({ type: "upload-begun", ...upload }),
+  ended: (upload) => report({ type: "upload-ended", ...upload }),
+});
 
 async function addOutput(output: PlanOutput, delivery: Delivery): Promise<void> {
   const reasons: string[] = [];

@@ -21,6 +21,13 @@ interface Upload extends S3Endpoint {
   signal: AbortSignal;
   patience: Patience;
   pauses: RetryPauses | undefined;
+  /** Hears of uploads in parts by the id that the server gives them. */
+  inParts?: PartsWatch | undefined;
+}
+
+export interface PartsWatch {
+  begun(id: string): void;
+  ended(id: string): void;
 }
 
 /** Nothing is visible before all of it is stored. Parts are tried again one by one, a single piece is not. */
@@ -87,6 +94,7 @@ async function uploadInParts(upload: Upload): Promise<void> {
   const { client, file, object, signal, pauses, sizeBytes } = upload;
   const partBytes = partBytesFor(sizeBytes, upload.partBytes ?? PART_BYTES);
   const id = await begin(upload);
+  upload.inParts?.begun(id);
   const stop = new AbortController();
   const limit = AbortSignal.any([signal, stop.signal]);
   const queue = new PQueue({ concurrency: PARTS_AT_ONCE });
@@ -103,10 +111,12 @@ async function uploadInParts(upload: Upload): Promise<void> {
     );
     mustHold(file, sizeBytes);
     await complete(upload, id, parts);
+    upload.inParts?.ended(id);
   } catch (error) {
     stop.abort(error);
     await queue.onIdle();
-    await remove(client, object, id, signal);
+    // Where it stays, the service hears of no end, and has it aborted once more when the pod is gone.
+    if (await insist(signal, (limit) => abortUpload(client, object, id, limit))) upload.inParts?.ended(id);
     throw error;
   }
 }
@@ -182,15 +192,32 @@ function mustBeStored(stored: Headers, { sizeBytes, crc32 }: { sizeBytes: number
   if (size !== sizeBytes) throw new StoredOtherwise("transient", `${size} of ${sizeBytes} bytes were stored`);
 }
 
-const remove = (client: S3Client, object: S3Object, upload: string, signal: AbortSignal): Promise<void> =>
-  insist(signal, (limit) => client.abortUpload(object, upload, limit));
+/** Also of one that is not there any more, or whose bucket is not. */
+export async function abortUpload(
+  client: S3Client,
+  object: S3Object,
+  upload: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.abortUpload(object, upload, signal);
+  } catch (error) {
+    if (!isS3Code(error, "NoSuchUpload") && !isS3Code(error, "NoSuchBucket")) throw error;
+  }
+}
 
 /** A task that is cancelled has five seconds until it is killed. */
 const INSIST_MILLISECONDS_MAX = { cancelled: 2000, failed: 20_000 };
 
-/** Tries to remove what was begun, also after the abort of everything else. The error at hand is the one to tell. */
-async function insist(signal: AbortSignal, operation: (limit: AbortSignal) => Promise<void>): Promise<void> {
+/** Tries to remove what was begun, also after the abort of everything else, and answers whether it could. The error at hand is the one to tell. */
+async function insist(
+  signal: AbortSignal,
+  operation: (limit: AbortSignal) => Promise<void>,
+): Promise<boolean> {
   const limit = AbortSignal.timeout(INSIST_MILLISECONDS_MAX[signal.aborted ? "cancelled" : "failed"]);
   const pauses = { attempts: 6, firstPauseMilliseconds: 50, lastPauseMilliseconds: 5000 };
-  await retry(() => operation(limit), { ...pauses, signal: limit }).catch(() => undefined);
+  return await retry(() => operation(limit), { ...pauses, signal: limit }).then(
+    () => true,
+    () => false,
+  );
 }

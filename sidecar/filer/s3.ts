@@ -1,6 +1,7 @@
 // S3 storage: objects of one endpoint or many, each byte checked on its way where the server can.
 import PQueue from "p-queue";
 import { objectAt, type S3Location, type S3Object } from "../contract/s3-url.ts";
+import { publicUrl } from "../contract/scheme.ts";
 import { sizeIn } from "./http-request.ts";
 import { defaultPatience, type Patience } from "./patience.ts";
 import { type ReceiveRequest, receive } from "./receive.ts";
@@ -8,13 +9,14 @@ import { retry } from "./retry.ts";
 import { type S3Endpoint, s3Locator } from "./s3-endpoints.ts";
 import { s3Failure } from "./s3-error.ts";
 import { PART_BYTES } from "./s3-parts.ts";
-import { uploadObject } from "./s3-upload.ts";
+import { abortUpload, type PartsWatch, uploadObject } from "./s3-upload.ts";
 import {
   type Listed,
   type RetryPauses,
   type Storage,
   StorageError,
   type StorageSettings,
+  type UploadWatch,
 } from "./storage.ts";
 
 const noObject = "it names a bucket and no object in it";
@@ -49,8 +51,14 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
       const { location, endpoint } = locate(url);
       const object = objectAt(location);
       if (!object) throw new StorageError("permanent", noObject);
-      await uploadObject({ file, sizeBytes, object, ...endpoint, ...context });
+      const inParts = watchOf(settings.uploads, url);
+      await uploadObject({ file, sizeBytes, object, inParts, ...endpoint, ...context });
       return undefined;
+    },
+    async abortUpload({ url, upload }) {
+      const { location, endpoint } = locate(url);
+      const object = objectAt(location);
+      if (object) await abortUpload(endpoint.client, object, upload, signal);
     },
     async makeFolder(url) {
       // An empty object with a slash at its end, as other tools make it too.
@@ -61,6 +69,13 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
     },
   };
 }
+
+/** Tells of uploads to that URL, by the id that the server gives them. */
+const watchOf = (watch: UploadWatch | undefined, url: string): PartsWatch | undefined =>
+  watch && {
+    begun: (upload) => watch.begun({ url: publicUrl(url), upload }),
+    ended: (upload) => watch.ended({ url: publicUrl(url), upload }),
+  };
 
 export interface S3Context {
   signal: AbortSignal;

@@ -1,6 +1,7 @@
 // Storage: what every kind of storage promises, and how it fails.
 import type { TaskPath } from "../contract/path.ts";
 import { publicUrl } from "../contract/scheme.ts";
+import type { UnfinishedUpload } from "../contract/uploads.ts";
 import type { Checksum, Sum } from "./checksum.ts";
 import type { HostLogin } from "./netrc.ts";
 import type { Patience } from "./patience.ts";
@@ -55,6 +56,8 @@ export interface Storage {
   upload(file: string, sizeBytes: number, url: string): Promise<string | undefined>;
   /** The file's size, told without its bytes; undefined if that would not do for any reason. Absent likewise. */
   sizeOf?(url: string): Promise<number | undefined>;
+  /** Takes back an upload in parts that was neither completed nor aborted. Idempotent. Absent where there are none. */
+  abortUpload?(unfinished: UnfinishedUpload): Promise<void>;
   /** Keeps an empty folder, and is idempotent. Absent where storage knows no such thing. */
   makeFolder?(url: string): Promise<void>;
 }
@@ -170,6 +173,8 @@ export interface StorageSettings {
   /** Web hosts that are known by name; throws likewise. */
   webHosts?(): readonly WebHost[];
   patience?: Patience;
+  /** Hears of uploads in parts. */
+  uploads?: UploadWatch;
   /** A folder with more files is refused. */
   listedFilesMax?: number;
   /** How failures that may pass are tried again; as retry.ts has it if absent. */
@@ -179,6 +184,12 @@ export interface StorageSettings {
   ftp?: FtpSettings;
   /** The claim that file URLs are of; absent: they are not supported. */
   files?: FilesSettings | undefined;
+}
+
+/** Hears of what is left in storage if this process is killed. */
+export interface UploadWatch {
+  begun(upload: UnfinishedUpload): void;
+  ended(upload: UnfinishedUpload): void;
 }
 
 export interface RetryPauses {

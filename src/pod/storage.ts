@@ -11,7 +11,7 @@ type Settings = Pick<PodSettings, "files" | "webIdentity" | "work">;
 const filesVolume = ({ files, work }: Settings): string =>
   work.kind === "claim" && work.claim === files?.claim ? names.volumes.work : names.volumes.files;
 
-export function storageVolumes(plan: TaskPlan, settings: Settings): V1Volume[] {
+export function storageVolumes(plan: Pick<TaskPlan, "files">, settings: Settings): V1Volume[] {
   const { files, webIdentity } = settings;
   const volumes: V1Volume[] = [];
   if (plan.files && files && filesVolume(settings) !== names.volumes.work) {
@@ -28,7 +28,7 @@ export function storageVolumes(plan: TaskPlan, settings: Settings): V1Volume[] {
   return volumes;
 }
 
-export const storageMounts = (plan: TaskPlan, settings: Settings): V1VolumeMount[] => [
+export const storageMounts = (plan: Pick<TaskPlan, "files">, settings: Settings): V1VolumeMount[] => [
   ...(plan.files ? [{ name: filesVolume(settings), mountPath: FILES }] : []),
   ...(settings.webIdentity ? [{ name: names.volumes.identity, mountPath: IDENTITY, readOnly: true }] : []),
 ];

@@ -1,4 +1,5 @@
-// Clean-up: what is owed to a task that is over and may have left its folder in a shared claim. Pure.
+// Clean-up: what follows a task that is over and may have left its folder in a shared claim, or parts of uploads in S3. Pure.
+import { type UnfinishedUpload, UPLOADS_LEFT } from "../../sidecar/contract/uploads.ts";
 import { podName } from "../pod/names.ts";
 import { isOver, type PodFacts } from "../pod/observe.ts";
 import { systemLog, type TaskRecord } from "../tes/record.ts";
@@ -11,9 +12,14 @@ const cleanUpSecondsMax = 600;
 export const mayHaveLeft = ({ run }: TaskRecord): boolean =>
   run.folderLeft === true || (run.nodeName !== undefined && run.outcome === undefined);
 
+const openUploads = ({ run }: TaskRecord): readonly UnfinishedUpload[] => run.uploads ?? [];
+
+const isNeeded = (record: TaskRecord, { sharedClaim }: Situation["policy"]): boolean =>
+  (sharedClaim && mayHaveLeft(record)) || openUploads(record).length > 0;
+
 /** The record of a task that is over, once its pod is gone: done, or with another pod to come that cleans up. */
 export function afterPod({ record, policy, now }: Situation): TaskRecord {
-  if (!policy.sharedClaim || !mayHaveLeft(record)) return { ...record, live: false };
+  if (!isNeeded(record, policy)) return { ...record, live: false };
   const { podUid: _, ...run } = record.run;
   return { ...record, run: { ...run, created: false, cleanUp: { since: now.toISOString() } } };
 }
@@ -22,13 +28,14 @@ export function afterPod({ record, policy, now }: Situation): TaskRecord {
  * Creates the pod that cleans up, once; waits for its end, with a bound; removes it. What fails is told, and left.
  * Undefined if there is nothing to clean up.
  */
-export function decideCleanUp({ record, sight, policy, now }: Situation): Decision | undefined {
+export function decideCleanUp(situation: Situation): Decision | undefined {
+  const { record, sight, policy, now } = situation;
   const { run } = record;
   if (run.cleanUp === undefined) return undefined;
   const secondsLeft = cleanUpSecondsMax - (now.getTime() - Date.parse(run.cleanUp.since)) / 1000;
   if (sight === "unknown") return { do: "rest" };
-  if (sight !== "absent") return followCleanUp(record, sight, secondsLeft, now);
-  const owed = policy.sharedClaim && !run.created && secondsLeft > 0;
+  if (sight !== "absent") return followCleanUp(situation, sight, secondsLeft);
+  const owed = isNeeded(record, policy) && !run.created && secondsLeft > 0;
   return owed ? { do: "create" } : done(record);
 }
 
@@ -38,22 +45,41 @@ const done = (record: TaskRecord): Decision => ({
   systemLogs: [],
 });
 
-function followCleanUp(record: TaskRecord, facts: PodFacts, secondsLeft: number, now: Date): Decision {
+function followCleanUp({ record, policy, now }: Situation, facts: PodFacts, secondsLeft: number): Decision {
   const { run } = record;
   if (facts.deleting) {
     // Whatever becomes of it, it is no pod of a live task any more, and is removed as such.
     return secondsLeft > 0 ? { do: "rest", wakeAfterSeconds: secondsLeft } : done(record);
   }
   if (!isOver(facts) && secondsLeft > 0) return { do: "rest", wakeAfterSeconds: secondsLeft };
-  if (facts.supervisor?.exitCode === 0 || run.cleanUp?.failed) return { do: "delete", graceSeconds: 0 };
+  const exitCode = facts.supervisor?.exitCode;
+  if (exitCode === 0 || run.cleanUp?.failed) return { do: "delete", graceSeconds: 0 };
   const how = isOver(facts)
-    ? `ended with exit code ${facts.supervisor?.exitCode ?? "unknown"}`
+    ? `ended with exit code ${exitCode ?? "unknown"}`
     : `did not end in ${cleanUpSecondsMax} s`;
-  const message = `Folder "${podName(record.id, run.attempt)}" may be left in the claim: the pod that removes it ${how}`;
   const cleanUp = { since: run.cleanUp?.since ?? now.toISOString(), failed: true } as const;
+  const isFolderGone = !policy.sharedClaim || !mayHaveLeft(record) || exitCode === UPLOADS_LEFT;
+  const lines = [...(isFolderGone ? [] : [folderLeft(record, how)]), ...uploadsLeft(record, how)];
   return {
     do: "change",
     record: { ...record, run: { ...run, cleanUp } },
-    systemLogs: [systemLog(message, now.toISOString())],
+    systemLogs: lines.map((line) => systemLog(line, now.toISOString())),
   };
+}
+
+const folderLeft = ({ id, run }: TaskRecord, how: string): string =>
+  `Folder "${podName(id, run.attempt)}" may be left in the claim: the pod that removes it ${how}`;
+
+/** So many are named, and the others counted. */
+const namedMax = 10;
+
+/** For the user, who sees the object's place; for the operator, what helps in the end. */
+export function uploadsLeft(record: TaskRecord, how: string): string[] {
+  const uploads = openUploads(record);
+  const rule = "a lifecycle rule of the bucket that aborts incomplete multipart uploads removes them";
+  const lines = uploads
+    .slice(0, namedMax)
+    .map(({ url }) => `Parts of an upload to "${url}" may be left: the pod that aborts it ${how}; ${rule}`);
+  const more = uploads.length - namedMax;
+  return more > 0 ? [...lines, `The same of ${more} more uploads`] : lines;
 }

@@ -9,6 +9,7 @@ import { hasStopHooks, withoutStopHooks } from "../pod/stops.ts";
 import type { TaskStore } from "../store/store.ts";
 import { TesError } from "../tes/errors.ts";
 import { noAdditions, systemLog, type TaskRecord, withState } from "../tes/record.ts";
+import { uploadsLeft } from "./clean-up.ts";
 import { holdOf } from "./hold.ts";
 import type { PodCache } from "./pod-cache.ts";
 import type { Next } from "./reconcile.ts";
@@ -78,6 +79,11 @@ const build = (record: TaskRecord, settings: PodSettings): Built =>
 const withoutPod = (record: TaskRecord, now: Date): TaskRecord =>
   record.run.cleanUp === undefined ? withState(record, "SYSTEM_ERROR", now) : { ...record, live: false };
 
+const withoutPodLogs = (record: TaskRecord, message: string, now: Date): string[] => {
+  const left = record.run.cleanUp === undefined ? [] : uploadsLeft(record, "was not created");
+  return [message, ...left].map((line) => systemLog(line, now.toISOString()));
+};
+
 /** Possible once, when the task was accepted: the operator's settings have changed since. */
 async function impossible(
   record: TaskRecord,
@@ -85,7 +91,7 @@ async function impossible(
   { store, clock }: CreateDependencies,
 ): Promise<Next> {
   const now = clock();
-  const systemLogs = [systemLog(`Pod was not created: ${message}`, now.toISOString())];
+  const systemLogs = withoutPodLogs(record, `Pod was not created: ${message}`, now);
   await store.save(withoutPod(record, now), { ...noAdditions, systemLogs });
   return "again";
 }
@@ -107,7 +113,10 @@ async function refused(
   };
   switch (error.kind) {
     case "refused":
-      await store.save(withoutPod(record, now), additions);
+      await store.save(withoutPod(record, now), {
+        ...additions,
+        systemLogs: withoutPodLogs(record, message, now),
+      });
       return "again";
     case "quota":
       await wait();

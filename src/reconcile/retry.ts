@@ -32,11 +32,12 @@ export function retryOr(situation: Situation, state: State, reason: string): Dec
 
 /** What is known of the inputs, and of what is left of this pod, stays so. */
 function again({ record, now }: Situation, message: string): Decision {
-  const { attempt, redirected } = record.run;
+  const { attempt, redirected, uploads } = record.run;
   const run: Run = {
     ...newRun(attempt + 1),
     ...(redirected === undefined ? {} : { redirected }),
     ...(mayHaveLeft(record) ? { folderLeft: true } : {}),
+    ...(uploads === undefined ? {} : { uploads }),
   };
   const next: TaskRecord = { ...withState(record, "QUEUED", now), run };
   return { do: "change", record: next, systemLogs: [systemLog(message, now.toISOString())] };

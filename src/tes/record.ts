@@ -1,5 +1,6 @@
 // TaskRecord: a task as the service knows it: what was asked, its state, and what its pod has told so far.
 import type { Outcome, ReportSource, UploadedFile } from "../../sidecar/contract/report.ts";
+import type { UnfinishedUpload } from "../../sidecar/contract/uploads.ts";
 import { isTerminal, mayFollow, type State } from "./state.ts";
 import type { Task } from "./task.ts";
 
@@ -71,6 +72,8 @@ export interface Run {
   readonly endTime?: string;
   /** A pod of an earlier attempt, or of this one, ended without a word: its folder in a shared claim may still be there. */
   readonly folderLeft?: true;
+  /** Uploads in parts that a pod began, and of whose end it has not told. */
+  readonly uploads?: readonly UnfinishedUpload[];
   /** The pod of the attempt is now one that removes what was left of the task: since when, and whether it was told to fail. */
   readonly cleanUp?: { readonly since: string; readonly failed?: true };
 }

@@ -1,5 +1,6 @@
 // Reports from a pod, applied to the record: idempotent, in order, whatever way they came.
 import type { Report, ReportEvent } from "../../sidecar/contract/report.ts";
+import type { UnfinishedUpload } from "../../sidecar/contract/uploads.ts";
 import {
   type Additions,
   type ExecutorEnd,
@@ -63,6 +64,10 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
     case "executor-ended": {
       return { ...run, executors: [...run.executors, executorEnd(event)] };
     }
+    case "upload-begun":
+      return { ...run, uploads: withUpload(run.uploads, event) };
+    case "upload-ended":
+      return { ...run, uploads: (run.uploads ?? []).filter(({ upload }) => upload !== event.upload) };
     case "uploaded":
       return { ...run, outputs: [...run.outputs, ...event.outputs] };
     case "finished": {
@@ -70,6 +75,17 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
       return { ...run, outcome: message === undefined ? { outcome } : { outcome, message } };
     }
   }
+}
+
+/** More than a supervisor has under way at once. */
+const uploadsMax = 64;
+
+function withUpload(
+  uploads: readonly UnfinishedUpload[] = [],
+  { url, upload }: UnfinishedUpload,
+): readonly UnfinishedUpload[] {
+  const others = uploads.filter((known) => known.upload !== upload);
+  return others.length < uploadsMax ? [...others, { url, upload }] : uploads;
 }
 
 const redirections = ({ inputs }: Extract<ReportEvent, { type: "redirected" }>) =>
@@ -104,6 +120,8 @@ function describe(event: ReportEvent): string | undefined {
         : event.message;
     case "ready":
     case "redirected":
+    case "upload-begun":
+    case "upload-ended":
     case "executor-started":
     case "executor-ended":
       return undefined;

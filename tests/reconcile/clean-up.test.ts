@@ -1,6 +1,7 @@
 // What killed pods leave in a shared claim: that it is known, removed by one more pod, and told if it cannot be.
 import { expect, test } from "bun:test";
 import type { V1Pod } from "@kubernetes/client-node";
+import { UPLOADS_LEFT } from "../../sidecar/contract/uploads.ts";
 import { ClusterError } from "../../src/cluster/cluster.ts";
 import { decide, type Sight } from "../../src/reconcile/decide.ts";
 import { newRecord, noAdditions, type Run } from "../../src/tes/record.ts";
@@ -95,6 +96,7 @@ const cleaning = (secondsSince: number, more: Partial<Run> = {}): Partial<Run> =
   cleanUp: { since: secondsAgo(secondsSince) },
   ...more,
 });
+const uploads = [{ url: "s3://bucket/key", upload: "u1" }];
 const ended = (exitCode: number): Sight =>
   makeFacts({ scheduled: true, supervisor: { exitCode, reason: "" } });
 
@@ -163,6 +165,63 @@ test.each<Row>([
     title: "deleted and gone: over",
     run: cleaning(9, { created: true }),
     expected: { do: "change", record: { live: false } },
+  },
+  {
+    title: "on a volume of its own, with an upload that was not ended: owed",
+    run: { ...killed, uploads },
+    sharedClaim: false,
+    expected: { do: "change", record: { live: true, run: { uploads, cleanUp: expect.anything() } } },
+  },
+  {
+    title: "with uploads that all ended: nothing is owed",
+    run: { ...killed, uploads: [] },
+    sharedClaim: false,
+    expected: { do: "change", record: { live: false } },
+  },
+  {
+    title: "owed for uploads alone: the pod is created",
+    run: cleaning(1, { uploads }),
+    sharedClaim: false,
+    expected: { do: "create" },
+  },
+  {
+    title: "folders are removed and an upload is left: only that is told",
+    run: cleaning(9, { created: true, uploads }),
+    sight: ended(UPLOADS_LEFT),
+    expected: {
+      do: "change",
+      record: { run: { cleanUp: { failed: true } } },
+      systemLogs: [
+        expect.stringMatching(
+          /Parts of an upload to "s3:\/\/bucket\/key" may be left: .* exit code 4; a lifecycle rule/,
+        ),
+      ],
+    },
+  },
+  {
+    title: "it was killed: folder and upload are told",
+    run: cleaning(9, { created: true, uploads }),
+    sight: ended(137),
+    expected: {
+      do: "change",
+      systemLogs: [expect.stringContaining("Folder"), expect.stringContaining("s3://bucket/key")],
+    },
+  },
+  {
+    title: "many uploads are left: ten are named",
+    run: cleaning(9, {
+      created: true,
+      uploads: Array.from({ length: 12 }, (_, n) => ({ url: `s3://bucket/${n}`, upload: `u${n}` })),
+    }),
+    sight: ended(137),
+    sharedClaim: false,
+    expected: {
+      do: "change",
+      systemLogs: [
+        ...Array.from({ length: 10 }, (_, n) => expect.stringContaining(`s3://bucket/${n}"`)),
+        expect.stringContaining("The same of 2 more uploads"),
+      ],
+    },
   },
 ])("a task that is over: $title", ({ run, sight = "absent", sharedClaim = true, expected }) => {
   const record = makeRecord({ state: "SYSTEM_ERROR", run });

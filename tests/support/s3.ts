@@ -7,6 +7,8 @@ export interface S3 {
   get(bucket: string, key: string): Promise<Buffer>;
   /** All keys, or those that begin so. */
   keys(bucket: string, prefix?: string): Promise<string[]>;
+  /** Keys of uploads in parts that were neither completed nor aborted. */
+  unfinished(bucket: string): Promise<string[]>;
   /** Makes the bucket if it is not there. */
   bucket(name: string): Promise<string>;
 }
@@ -31,6 +33,10 @@ export function connectS3(server: S3Server): S3 {
     async keys(bucket, prefix = "") {
       const items = await Array.fromAsync(client.listObjectsV2(bucket, prefix, true));
       return items.map((item: { name?: string }) => item.name ?? "").toSorted();
+    },
+    async unfinished(bucket) {
+      const uploads = await Array.fromAsync(client.listIncompleteUploads(bucket, "", true));
+      return uploads.map(({ key }) => key);
     },
     async bucket(name) {
       if (!(await client.bucketExists(name))) await client.makeBucket(name, server.region);

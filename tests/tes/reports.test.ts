@@ -118,6 +118,16 @@ describe("one event", () => {
       systemLogs: [`${time} Uploaded 2 files, 12 bytes`],
     },
     {
+      title: "an upload in parts is kept until its end is told, and told to nobody",
+      event: { type: "upload-begun", url: "s3://b/k", upload: "u1" },
+      run: { uploads: [{ url: "s3://b/k", upload: "u1" }] },
+    },
+    {
+      title: "the end of one that is not known is nothing",
+      event: { type: "upload-ended", url: "s3://b/k", upload: "u1" },
+      run: { uploads: [] },
+    },
+    {
       title: "the end is the outcome, and changes no state by itself",
       event: { type: "finished", outcome: "complete" },
       run: { outcome: { outcome: "complete" } },

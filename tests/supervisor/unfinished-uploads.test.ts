@@ -1,0 +1,125 @@
+// A supervisor that is killed while it uploads in parts: what it tells, and that the clean-up by that takes back what is left.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { join } from "node:path";
+import { ENV_UPLOADS } from "../../sidecar/contract/paths.ts";
+import type { ReportEvent } from "../../sidecar/contract/report.ts";
+import { encodeUploads, type UnfinishedUpload, UPLOADS_LEFT } from "../../sidecar/contract/uploads.ts";
+import { type Minio, startMinio } from "../filer/minio.ts";
+import { executor, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
+import { startContainers, startSidecar } from "./pod.ts";
+
+const minioMilliseconds = 600_000;
+let minio: Minio;
+let pod: ScratchPod;
+beforeAll(async () => {
+  minio = await startMinio();
+}, minioMilliseconds);
+afterAll(() => minio[Symbol.asyncDispose]());
+beforeEach(() => {
+  pod = makeScratchPod();
+});
+afterEach(() => pod[Symbol.dispose]());
+
+const environment = (settings = minio.settings): Record<string, string> => ({
+  AWS_ENDPOINT_URL_S3: settings.endpoint ?? "",
+  AWS_REGION: settings.region ?? "",
+  AWS_ACCESS_KEY_ID: settings.accessKeyId ?? "",
+  AWS_SECRET_ACCESS_KEY: settings.secretAccessKey ?? "",
+});
+
+/** A task whose outputs are so many sparse files of so many MiB. */
+const planOf = (bucket: string, names: readonly string[], mebibytes: number) => {
+  const script = names
+    .map((name) => `truncate -s ${mebibytes}M '${join(pod.root, "work/m0", name)}'`)
+    .join(";");
+  return makePlan([executor(["/bin/sh", "-c", script])], {
+    staging: "supervisor",
+    mounts: [{ path: "/data", folder: "m0", file: false }],
+    outputs: names.map((name) => ({ path: `/data/${name}`, type: "FILE", url: `s3://${bucket}/${name}` })),
+  });
+};
+
+const uploadsIn = (
+  events: readonly ReportEvent[],
+  type: "upload-begun" | "upload-ended",
+): UnfinishedUpload[] =>
+  events.flatMap((event) => (event.type === type ? [{ url: event.url, upload: event.upload }] : []));
+
+async function leftIn(bucket: string): Promise<string[]> {
+  const uploads = await Array.fromAsync(minio.client.listIncompleteUploads(bucket, "", true));
+  return uploads.map(({ key }) => key);
+}
+
+async function cleanUp(uploads: readonly UnfinishedUpload[], settings = minio.settings) {
+  using sidecar = startSidecar("clean-up", pod, {
+    plan: makePlan([executor(["true"])]),
+    environment: { ...environment(settings), [ENV_UPLOADS]: encodeUploads(uploads) },
+  });
+  return { exitCode: await sidecar.exitCode, said: sidecar.said() };
+}
+
+test("an upload that ends well is told to have begun and ended; one in a single piece is not told", async () => {
+  const bucket = await minio.makeBucket();
+  const large = planOf(bucket, ["large"], 17);
+  const small = planOf(bucket, ["small"], 1);
+  using running = await startContainers(pod, {
+    plan: {
+      ...large,
+      executors: [...large.executors, ...small.executors],
+      outputs: [...large.outputs, ...small.outputs],
+    },
+    environment: environment(),
+  });
+  await running.supervisor.exitCode;
+  const events = running.supervisor.events();
+  const begun = uploadsIn(events, "upload-begun");
+  expect(begun).toEqual([{ url: `s3://${bucket}/large`, upload: expect.stringMatching(/./) }]);
+  expect(uploadsIn(events, "upload-ended")).toEqual(begun);
+  expect(events.at(-1)).toMatchObject({ type: "finished", outcome: "complete" });
+}, 60_000);
+
+test("killed while it uploads: the journal names what is left, and clean-up aborts just that", async () => {
+  const bucket = await minio.makeBucket();
+  const another = await minio.client.initiateNewMultipartUpload(bucket, "another", {});
+  const names = ["a", "b b", "c?d#e"];
+  using killed = await startContainers(pod, {
+    plan: planOf(bucket, names, 512),
+    environment: environment(),
+  });
+  while (uploadsIn(killed.supervisor.events(), "upload-begun").length < names.length) await Bun.sleep(1);
+  killed.supervisor.process.kill("SIGKILL");
+  await killed.supervisor.exitCode;
+  const events = killed.supervisor.events();
+  const ended = uploadsIn(events, "upload-ended").map(({ upload }) => upload);
+  const open = uploadsIn(events, "upload-begun").filter(({ upload }) => !ended.includes(upload));
+  expect((await leftIn(bucket)).toSorted()).toEqual(
+    ["another", ...open.map(({ url }) => url.replace(`s3://${bucket}/`, ""))].toSorted(),
+  );
+  expect(open).not.toEqual([]);
+  expect(await cleanUp(open)).toEqual({ exitCode: 0, said: "" });
+  expect(await leftIn(bucket)).toEqual(["another"]);
+  // Again, and of a bucket that went: nothing is left there either.
+  expect(await cleanUp([...open, { url: "s3://no-such-bucket/x", upload: another }])).toMatchObject({
+    exitCode: 0,
+  });
+}, 120_000);
+
+test("an upload that cannot be aborted is named, without a credential, and the others are aborted", async () => {
+  const bucket = await minio.makeBucket();
+  const upload = await minio.client.initiateNewMultipartUpload(bucket, "mine", {});
+  const uploads = [
+    { url: "https://user:secret@example.org/x", upload: "1" },
+    { url: `s3://${bucket}/mine`, upload },
+  ];
+  const { exitCode, said } = await cleanUp(uploads);
+  expect(exitCode).toBe(UPLOADS_LEFT);
+  expect(said).toContain("its storage has no uploads in parts");
+  expect(said).not.toContain("secret");
+  expect(await leftIn(bucket)).toEqual([]);
+  const denied = await cleanUp([{ url: `s3://${bucket}/mine`, upload }], {
+    ...minio.settings,
+    secretAccessKey: "wrong",
+  });
+  expect(denied.exitCode).toBe(UPLOADS_LEFT);
+  expect(denied.said).toContain(`Cannot abort an upload to "s3://${bucket}/mine": `);
+}, 60_000);
