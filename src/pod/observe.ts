@@ -30,6 +30,8 @@ export interface PodFacts {
   readonly uid: string;
   readonly task: string;
   readonly creationTime: Date;
+  /** When this was heard of the pod; absent if that is of no matter. */
+  readonly heardAt?: Date;
   readonly deleting: boolean;
   /** When its grace ends: it should be gone by then. Known once the API server has said so. */
   readonly deletionTime?: Date;

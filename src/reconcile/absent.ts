@@ -28,6 +28,12 @@ interface Absent extends WaitingReason {
 const secondsLeft = ({ since }: Absent, now: Date): number =>
   silentSeconds - (now.getTime() - since.getTime()) / 1000;
 
+/** What was heard just now may itself be old, as after this process was stopped: from then on its node has time to tell more. */
+function sinceHeard(absent: Absent, { run }: TaskRecord, { heardAt }: PodFacts): Absent {
+  const isTold = run.waiting?.reason === absent.reason;
+  return heardAt === undefined || isTold || heardAt <= absent.since ? absent : { ...absent, since: heardAt };
+}
+
 /** The status may be older than the reports: the kubelet writes it between two steps, and a pull is one of them. */
 function absentContainer(record: TaskRecord, facts: PodFacts): Absent | undefined {
   const { startingSince, nodeName } = facts;
@@ -36,18 +42,15 @@ function absentContainer(record: TaskRecord, facts: PodFacts): Absent | undefine
     `Node ${nodeName} tells of no container ${what} after ${silentSeconds} s: ${why}`;
   if (startingSince !== undefined && acknowledged["stage-in"] + acknowledged.supervisor === 0) {
     const message = tells("of the pod", "an image may still be pulled, or a volume not be mounted");
-    return { since: startingSince, reason: "no container", message };
+    return sinceHeard({ since: startingSince, reason: "no container", message }, record, facts);
   }
   const turn = turnOf(record, facts);
   if (turn === undefined || turn.executor < (facts.creatingFrom ?? Number.POSITIVE_INFINITY))
     return undefined;
   const name = executorContainer(turn.executor);
   const image = record.task.executors[turn.executor]?.image;
-  return {
-    since: turn.since,
-    reason: `no ${name}`,
-    message: tells(name, `its image "${image}" may still be pulled`),
-  };
+  const message = tells(name, `its image "${image}" may still be pulled`);
+  return sinceHeard({ since: turn.since, reason: `no ${name}`, message }, record, facts);
 }
 
 /** The executor that is to be released as soon as its container is there, and since when. */

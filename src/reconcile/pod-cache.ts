@@ -40,7 +40,7 @@ export function createPodCache(cluster: Cluster, { selector, onTrouble }: Option
   const unanswered = new Set<string>();
 
   function put(pod: V1Pod): PodFacts {
-    const facts = observe(pod);
+    const facts: PodFacts = { ...observe(pod), heardAt: new Date() };
     known.set(facts.name, facts);
     gone.forget(facts.name);
     const names = byTask.get(facts.task) ?? new Set();

@@ -18,6 +18,10 @@ export interface Schedule {
 
 const retrySecondsMax = 30;
 
+/** A timer that is so late says that this process was stopped, or starved, and has not read yet what happened meanwhile. */
+const lateMillisecondsMin = 1000;
+const catchUpSeconds = 1;
+
 interface Dependencies {
   readonly keyed: Keyed;
   /** Says itself when the task is settled: it may only have queued what may fail later. */
@@ -42,11 +46,14 @@ export function createSchedule({ keyed, look, log }: Dependencies): Schedule {
     keyed.run(id, job).catch((error: unknown) => failed(id, error));
   }
 
-  function wake(id: string, seconds: number): void {
+  function wake(id: string, seconds: number, isCatchingUp = false): void {
     clearTimeout(timers.get(id));
+    const due = performance.now() + seconds * 1000;
     const timer = setTimeout(() => {
       timers.delete(id);
-      poke(id);
+      const isLate = performance.now() - due >= lateMillisecondsMin;
+      if (isLate && !isCatchingUp) wake(id, catchUpSeconds, true);
+      else poke(id);
     }, seconds * 1000);
     timer.unref();
     timers.set(id, timer);
@@ -63,7 +70,7 @@ export function createSchedule({ keyed, look, log }: Dependencies): Schedule {
 
   return {
     poke,
-    wake,
+    wake: (id, seconds) => wake(id, seconds),
     failed,
     settled(id) {
       failures.delete(id);

@@ -983,6 +983,24 @@ describe("a container that the node does not tell of", () => {
       expected: { ...says(noneMissing), waiting: "no container" },
     },
     {
+      title: "of none of them, for 10 s, as was heard 3 s ago: maybe it has told of one since",
+      run: underWay,
+      sight: creatingFrom(0, { startingSince: inSeconds(-10), heardAt: inSeconds(-3) }),
+      expected: { do: "rest", wakeAfterSeconds: 7 },
+    },
+    {
+      title: "of the first executor's, staged 60 s ago, as was heard 3 s ago: maybe it has told of it since",
+      run: staged(60),
+      sight: creatingFrom(0, { heardAt: inSeconds(-3) }),
+      expected: { do: "rest", wakeAfterSeconds: 7 },
+    },
+    {
+      title: "the same, told before, and something else was heard: still once",
+      run: { ...underWay, waiting: { reason: "no container", since: secondsAgo(1) } },
+      sight: creatingFrom(0, { startingSince: inSeconds(-11), heardAt: inSeconds(0) }),
+      expected: { do: "rest", wakeAfterSeconds: 889 },
+    },
+    {
       title: "the same, told before: once is enough",
       run: { ...underWay, waiting: { reason: "no container", since: secondsAgo(1) } },
       sight: creatingFrom(0, { startingSince: inSeconds(-11) }),

@@ -43,6 +43,21 @@ test("a poke before the start or after the stop is none", async () => {
   expect(looks).toEqual(["now"]);
 });
 
+test("a timer that is late by more than a second, as of a process that was stopped, leaves time to hear what happened", async () => {
+  const looks: number[] = [];
+  const start = performance.now();
+  const { schedule } = given(() => Promise.resolve(void looks.push(performance.now() - start)));
+  schedule.start();
+  schedule.wake("a", 0.01);
+  const events: string[] = [];
+  // Stands in for the stop: nothing of this process runs meanwhile.
+  Bun.sleepSync(1200);
+  setTimeout(() => events.push("heard"), 200);
+  while (looks.length === 0) await Bun.sleep(10);
+  expect(events).toEqual(["heard"]);
+  schedule.stop();
+});
+
 test("failures wait 1, 2, 4 … at most 30 s; a success begins anew", async () => {
   jest.useFakeTimers();
   try {
