@@ -120,7 +120,7 @@ function absentWords(absent: readonly string[]): string {
 }
 
 /** So that what a killed supervisor leaves can be taken back. */
-const reportUploads = (report: Report): UploadWatch => ({
+const reportUploads = (report: FilerContext["report"]): UploadWatch => ({
   begun: (upload) => report({ type: "upload-begun", ...upload }),
   ended: (upload) => report({ type: "upload-ended", ...upload }),
 });
