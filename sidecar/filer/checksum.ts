@@ -1,7 +1,7 @@
 // Checksum: what a store says of a file's bytes, and what they are.
-import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
+import { newHasher } from "./digest.ts";
 import { StorageError } from "./storage.ts";
 
 const ALGORITHMS = ["crc32", "sha1", "sha256", "md5", "sha512"] as const;
@@ -70,7 +70,7 @@ export interface Sum {
 }
 
 export function newSum(algorithm: Algorithm): Sum {
-  const hash = algorithm === "crc32" ? undefined : createHash(algorithm);
+  const hash = algorithm === "crc32" ? undefined : newHasher(algorithm);
   let [sum, count] = [0, 0];
   return {
     add: (bytes) => {

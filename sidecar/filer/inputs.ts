@@ -1,5 +1,4 @@
 // Inputs: brings what a task declares as its inputs into the work volume.
-import PQueue from "p-queue";
 import type { TaskPath } from "../contract/path.ts";
 import type { PlanInput } from "../contract/plan.ts";
 import { publicUrl } from "../contract/scheme.ts";
@@ -9,6 +8,7 @@ import { inWords } from "./contradiction.ts";
 import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
+import { type Lanes, openLanes } from "./lanes.ts";
 import { emptyMarker, isItself, lostBytes, nothingBelow } from "./markers.ts";
 import type { StagedInput } from "./meeting.ts";
 import { mustPlace, type Place, taskFolder } from "./mounts.ts";
@@ -31,7 +31,6 @@ import { contentOf, type Download, downloadOf } from "./transfer.ts";
 import type { Unfinished } from "./unfinished.ts";
 
 const DOWNLOADS_AT_ONCE = 8;
-const DOWNLOADS_WAITING_MAX = 64;
 /** Listings are read so far ahead, so that what does not fit is known early. */
 const LISTED_AHEAD_MAX = 10_000;
 
@@ -49,7 +48,7 @@ interface Stage {
   pauses: RetryPauses | undefined;
   /** Ends all other downloads: one missing input fails the task. */
   stop: AbortController;
-  queue: PQueue;
+  lanes: Lanes;
   room: Room;
   done: Downloaded;
   progress: Progress;
@@ -90,7 +89,7 @@ export async function downloadInputs(
     signal: limit,
     pauses: storage.retry,
     stop,
-    queue: new PQueue({ concurrency: DOWNLOADS_AT_ONCE }),
+    lanes: openLanes(DOWNLOADS_AT_ONCE),
     room: roomFor(plan, roots),
     done,
     progress,
@@ -100,7 +99,7 @@ export async function downloadInputs(
   await lookAhead(waves.flat().filter(isFromUrl), stage);
   for (const wave of waves) {
     for (const input of wave) await addInput(input, stage).catch((error) => stop.abort(error));
-    await stage.queue.onIdle();
+    await stage.lanes.idle();
     limit.throwIfAborted();
   }
   return stage.done;
@@ -134,10 +133,13 @@ async function addInput(input: StagedInput, stage: Stage): Promise<void> {
 
 /** `named` is what a failure names: the input, or one file of it. */
 async function add(named: Named, stage: Stage, download: () => Promise<void>): Promise<void> {
-  await stage.queue.onSizeLessThan(DOWNLOADS_WAITING_MAX);
-  stage.queue
-    .add(download)
-    .catch((error: unknown) => stage.stop.abort(stage.signal.aborted ? error : cannotStage(named, error)));
+  await stage.lanes.enter(async () => {
+    try {
+      if (!stage.signal.aborted) await download();
+    } catch (error) {
+      stage.stop.abort(stage.signal.aborted ? error : cannotStage(named, error));
+    }
+  });
 }
 
 interface Named {
@@ -164,7 +166,7 @@ async function downloadFileOrFolder(input: UrlInput, stage: Stage): Promise<void
   }
 }
 
-/** One after the other: this download holds its place in the queue already. */
+/** One after the other: this download has its lane already. */
 async function downloadListed(
   input: UrlInput,
   stage: Stage,
@@ -226,7 +228,7 @@ async function downloadFile({ path, url }: Download, input: UrlInput, stage: Sta
   const storage = await stage.storageOf(url);
   try {
     const bytes = await writeWhole(stage.place(path), stage.unfinished, async (file) => {
-      const size = await transfer(url, { path, file, storage }, stage);
+      const size = await transfer(url, { path, ...file, storage }, stage);
       if (size === 0 && url === input.url && storage.shape === "keys")
         await mustBeFile(input, storage, stage);
       return size;
@@ -255,15 +257,22 @@ function addEmptyFolder(path: TaskPath, input: UrlInput, { place, inputs }: Stag
 
 async function transfer(
   url: string,
-  { path, file, storage }: { path: TaskPath; file: string; storage: Storage },
+  { path, file, fd, storage }: { path: TaskPath; file: string; fd: number; storage: Storage },
   stage: Stage,
 ): Promise<number> {
-  const receiver: Receiver = { file };
+  const receiver: Receiver = { file, fd, isEmpty: true };
   using _deadline = deadline(stage.transferSecondsMax, (cause) =>
     stage.stop.abort(cannotStage({ url, path }, cause)),
   );
   const stays = stage.progress.grows(file);
-  return await retry(() => storage.download(url, receiver), {
+  const download = async (): Promise<number> => {
+    try {
+      return await storage.download(url, receiver);
+    } finally {
+      receiver.isEmpty = false;
+    }
+  };
+  return await retry(download, {
     ...stage.pauses,
     signal: stage.signal,
   }).finally(stays);

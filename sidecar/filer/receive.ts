@@ -35,26 +35,31 @@ export async function receive(request: ReceiveRequest, receiver: Receiver): Prom
   const { signal, patience } = request;
   const reception: Reception = { request, receiver, moved: 0, ranges: undefined };
   const watched = { signal, patience, moved: () => reception.moved };
+  let size = 0;
   let failure: { error: unknown } | undefined;
   try {
-    await whileMoving(watched, (limit, abort) => receiveBody(reception, limit, abort));
+    size = await whileMoving(watched, (limit, abort) => receiveBody(reception, limit, abort));
   } catch (error) {
     if (!reception.ranges) throw error;
     failure = { error };
   }
-  return await verified(receiver, signal, await reception.ranges?.finish(failure));
+  if (!reception.ranges) return await verified(receiver, size, signal);
+  const sum = await reception.ranges.finish(failure);
+  return await verified(receiver, statSync(receiver.file).size, signal, sum);
 }
 
+/** Returns the file's size, unless the ranges tell it. */
 async function receiveBody(
   reception: Reception,
   signal: AbortSignal,
   abort: (reason: unknown) => void,
-): Promise<void> {
+): Promise<number> {
   const { request, receiver } = reception;
   const have = receiver.validator === undefined ? 0 : statSync(receiver.file).size;
   const response = await request.send(headersFor(receiver, have, request), signal);
   const continued = have > 0 && response.status === 206 && rangeOf(response)?.start === have;
   if (!continued) await startAnew(receiver, response, request);
+  receiver.isEmpty = false;
   const size = continued ? continuedSize(response, have) : expectedSize(response);
   if (size === undefined && !isFramed(response) && !receiver.checksum) {
     await response.body?.cancel();
@@ -69,8 +74,9 @@ async function receiveBody(
     };
     reception.ranges = beginRanges({ request, response, receiver, size, abort, moved });
   }
-  if (reception.ranges) await reception.ranges.takeFront(response);
-  else await save(reception, response, { have: continued ? have : 0, size });
+  if (!reception.ranges) return await save(reception, response, { have: continued ? have : 0, size });
+  await reception.ranges.takeFront(response);
+  return 0;
 }
 
 function headersFor(
@@ -86,17 +92,17 @@ function headersFor(
 /** What is not longer is asked for as one piece of memory. It takes less time to come than any patience. */
 const SMALL_BYTES = 32 * 1024;
 
-/** Puts the body behind what there is. What came of it is kept also if it ends too early. */
+/** Puts the body behind what there is, and returns the size of it all. What came is kept also if the body ends too early. */
 async function save(
   reception: Reception,
   response: Response,
   { have, size }: { have: number; size: number | undefined },
-): Promise<void> {
+): Promise<number> {
   const { receiver } = reception;
   // Somebody may have cut the file.
   if (receiver.sum?.bytes() !== have) receiver.sum = undefined;
   let position = have;
-  const fd = openSync(receiver.file, "r+");
+  const fd = receiver.fd ?? openSync(receiver.file, "r+");
   const take = (bytes: Uint8Array): boolean => {
     writeAt(fd, bytes, position);
     receiver.sum?.add(bytes);
@@ -108,17 +114,22 @@ async function save(
     if (size !== undefined && size - have <= SMALL_BYTES) take(await response.bytes());
     else await takeBody(response, take);
   } finally {
-    closeSync(fd);
+    if (receiver.fd === undefined) closeSync(fd);
   }
   if (size !== undefined && position !== size) {
     throw new StorageError("transient", `${position} of ${size} bytes were received`);
   }
+  return position;
 }
 
 /** The size of the file, once its bytes are those that were promised. If not, none of them are kept. `known` is their checksum. */
-async function verified(receiver: Receiver, signal: AbortSignal, known?: string): Promise<number> {
+async function verified(
+  receiver: Receiver,
+  size: number,
+  signal: AbortSignal,
+  known?: string,
+): Promise<number> {
   const { file, checksum, sum } = receiver;
-  const { size } = statSync(file);
   if (!checksum) return size;
   const value =
     known ??
@@ -142,7 +153,7 @@ async function startAnew(receiver: Receiver, response: Response, request: Receiv
   receiver.checksum = undefined;
   receiver.sum = undefined;
   // Now, not with the first bytes: if there are none, the old ones would be taken for the new version's.
-  if (statSync(receiver.file).size > 0) truncateSync(receiver.file, 0);
+  if (!receiver.isEmpty && statSync(receiver.file).size > 0) truncateSync(receiver.file, 0);
   if (response.status === 200) {
     const refusal = request.refusal(response);
     if (refusal !== undefined) {

@@ -38,23 +38,18 @@ export type SendToS3 = (request: S3Request) => Promise<Response>;
 export function s3Sender(settings: S3Access): SendToS3 {
   const regions = new Map<string, string>();
   const tls = settings.ca === undefined ? {} : { tls: { ca: settings.ca } };
+  const always = { redirect: "manual", ...asStored, ...tls } as const;
+  const addressOf = addressesAt(settings);
 
   async function sendTo(region: string, request: S3Request): Promise<Response> {
     const { method, query = {}, headers = {} } = request;
     const body = "object" in request ? request.body : undefined;
-    const url = addressOf(locationOf(request), query, { ...settings, region });
+    const url = addressOf(locationOf(request), query, region);
     const keys = await settings.keys(request.signal);
     const scope = { region, service: "s3" };
     const signed = keys ? signRequest({ method, url, headers, body }, keys, scope, new Date()) : headers;
-    return await fetch(url, {
-      method,
-      headers: signed,
-      redirect: "manual",
-      signal: request.signal,
-      ...(body === undefined ? {} : { body }),
-      ...asStored,
-      ...tls,
-    });
+    const more = body === undefined ? {} : { body };
+    return await fetch(url.href, { ...always, ...more, method, headers: signed, signal: request.signal });
   }
 
   return async (request) => {
@@ -70,19 +65,39 @@ export function s3Sender(settings: S3Access): SendToS3 {
   };
 }
 
-/** An own endpoint is addressed in path style: its buckets rarely have names of their own in the DNS. */
-function addressOf({ bucket, key }: S3Location, query: Record<string, string>, settings: S3Settings): URL {
-  const { endpoint, region } = settings;
-  const url = parseEndpoint(
-    endpoint ?? `https://s3.${region}.amazonaws.com${region?.startsWith("cn-") ? ".cn" : ""}`,
-  );
-  // The runtime's fetch takes a path that begins with two slashes for one with one, so such a key cannot follow a host.
-  const inPath = settings.pathStyle ?? (endpoint !== undefined || bucket.includes("."));
-  const inHost = !inPath && !key.startsWith("/");
-  const host = inHost ? `${bucket}.${url.host}` : url.host;
-  const path = encodeS3Path(inHost ? `/${key}` : `/${bucket}/${key}`);
-  const search = encodeS3Query(query);
-  return new URL(`${url.protocol}//${host}${path}${search === "" ? "" : `?${search}`}`);
+interface Address {
+  readonly host: string;
+  readonly pathname: string;
+  readonly search: string;
+  readonly href: string;
+}
+
+/**
+ * An own endpoint is addressed in path style: its buckets rarely have names of their own in the DNS. The parts of an address are
+ * put together, and not read from it again: a URL for each request costs a small file as much as its hash.
+ */
+function addressesAt(
+  settings: S3Settings,
+): (location: S3Location, query: Record<string, string>, region: string) => Address {
+  const { endpoint, pathStyle } = settings;
+  const endpoints = new Map<string, URL>();
+  const endpointIn = (region: string): URL => {
+    const amazon = `https://s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+    const known = endpoints.get(region) ?? parseEndpoint(endpoint ?? amazon);
+    endpoints.set(region, known);
+    return known;
+  };
+  return ({ bucket, key }, query, region) => {
+    const { protocol, host: own } = endpointIn(region);
+    // The runtime's fetch takes a path that begins with two slashes for one with one, so such a key cannot follow a host.
+    const inPath = pathStyle ?? (endpoint !== undefined || bucket.includes("."));
+    const inHost = !inPath && !key.startsWith("/");
+    const host = inHost ? `${bucket}.${own}`.toLowerCase() : own;
+    const pathname = encodeS3Path(inHost ? `/${key}` : `/${bucket}/${key}`);
+    const text = encodeS3Query(query);
+    const search = text === "" ? "" : `?${text}`;
+    return { host, pathname, search, href: `${protocol}//${host}${pathname}${search}` };
+  };
 }
 
 function parseEndpoint(text: string): URL {

@@ -1,5 +1,5 @@
 // S3 signature: AWS Signature Version 4, in the headers of a request, so that no URL carries any authorisation.
-import { createHash, createHmac } from "node:crypto";
+import { hmacSha256, sha256 } from "./digest.ts";
 
 export interface S3Keys {
   accessKeyId: string;
@@ -10,7 +10,7 @@ export interface S3Keys {
 export interface UnsignedRequest {
   method: string;
   /** Its path and query as encodeS3Path and encodeS3Query have them. */
-  url: URL;
+  url: Pick<URL, "host" | "pathname" | "search">;
   /** Names in lower case. Those that begin with x-amz- are signed. */
   headers: Readonly<Record<string, string>>;
   /** Signed too if it is text. The bytes of a file are not: a checksum among the headers stands for them. */
@@ -46,25 +46,19 @@ export function signRequest(
     "x-amz-content-sha256": typeof body === "string" ? sha256(body) : "UNSIGNED-PAYLOAD",
     ...(keys.sessionToken === undefined ? {} : { "x-amz-security-token": keys.sessionToken }),
   };
-  const named = Object.entries({ ...signed, host: url.host })
-    .filter(([name]) => name === "host" || name.startsWith("x-amz-"))
-    .sort(([one], [other]) => (one < other ? -1 : 1));
-  const names = named.map(([name]) => name).join(";");
-  const canonical = [
-    method,
-    url.pathname,
-    url.search.slice(1),
-    ...named.map(([name, value]) => `${name}:${value.trim().replace(/ +/g, " ")}`),
-    "",
-    names,
-    signed["x-amz-content-sha256"],
-  ];
+  const sent: Record<string, string> = { ...signed, host: url.host };
+  const names = Object.keys(sent)
+    .filter((name) => name === "host" || name.startsWith("x-amz-"))
+    .sort();
+  const canonical = [method, url.pathname, url.search.slice(1)];
+  for (const name of names) canonical.push(`${name}:${sent[name]?.trim().replace(/ +/g, " ")}`);
+  canonical.push("", names.join(";"), signed["x-amz-content-sha256"] ?? "");
   const toSign = ["AWS4-HMAC-SHA256", time, place.join("/"), sha256(canonical.join("\n"))].join("\n");
-  const signature = hmac(signingKey(keys, place), toSign).toString("hex");
+  const signature = hmacSha256(signingKey(keys, place), toSign).toString("hex");
   const credential = `${keys.accessKeyId}/${place.join("/")}`;
   return {
     ...signed,
-    authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`,
+    authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
   };
 }
 
@@ -75,12 +69,9 @@ function signingKey(keys: S3Keys, place: readonly string[]): Buffer | string {
   const known = signingKeys.get(keys);
   if (known?.place === place.join("/")) return known.key;
   const key = place.reduce<Buffer | string>(
-    (secret, part) => hmac(secret, part),
+    (secret, part) => hmacSha256(secret, part),
     `AWS4${keys.secretAccessKey}`,
   );
   signingKeys.set(keys, { place: place.join("/"), key });
   return key;
 }
-
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-const hmac = (key: Buffer | string, text: string): Buffer => createHmac("sha256", key).update(text).digest();

@@ -68,14 +68,9 @@ function isThere(path: string): boolean {
 /** Writes an input's own text and returns its bytes. */
 export function writeContent(place: Place, content: string, unfinished: Unfinished): number {
   const bytes = Buffer.from(content);
-  const { file, finish } = begin(place, unfinished);
-  const fd = openSync(file, "r+");
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-  } finally {
-    closeSync(fd);
-  }
-  finish();
+  using begun = begin(place, unfinished);
+  for (let at = 0; at < bytes.length; ) at += writeSync(begun.fd, bytes, at);
+  begun.finish();
   return bytes.length;
 }
 
@@ -83,31 +78,43 @@ export function writeContent(place: Place, content: string, unfinished: Unfinish
 export async function writeWhole(
   place: Place,
   unfinished: Unfinished,
-  fill: (file: string) => Promise<number>,
+  fill: (file: { file: string; fd: number }) => Promise<number>,
 ): Promise<number> {
-  const { file, finish } = begin(place, unfinished);
-  try {
-    const size = await fill(file);
-    finish();
-    return size;
-  } catch (error) {
-    if (!place.mount.file) rmSync(file, { force: true });
-    throw error;
-  }
+  using begun = begin(place, unfinished);
+  const size = await fill(begun);
+  begun.finish();
+  return size;
+}
+
+interface Begun extends Disposable {
+  readonly file: string;
+  /** Open for reading and writing. */
+  readonly fd: number;
+  /** Gives it its name. Without this, it is removed when disposed of. */
+  finish(): void;
 }
 
 /**
  * An empty file to be filled. The file of a single-file mount is filled in place: a container that is there already has that very
  * file mounted.
  */
-function begin({ mount, local }: Place, unfinished: Unfinished): { file: string; finish(): void } {
-  if (mount.file) {
-    makeEmptyFile(local);
-    return { file: local, finish: () => chmodSync(local, FILE_MODE) };
-  }
-  const file = unfinished.next();
-  closeSync(openSync(file, "wx", FILE_MODE));
-  return { file, finish: () => giveName(file, local) };
+function begin({ mount, local }: Place, unfinished: Unfinished): Begun {
+  const file = mount.file ? local : unfinished.next();
+  const fd = openSync(file, mount.file ? "w+" : "wx+", FILE_MODE);
+  let isFinished = mount.file;
+  return {
+    file,
+    fd,
+    finish() {
+      if (mount.file) chmodSync(local, FILE_MODE);
+      else giveName(file, local);
+      isFinished = true;
+    },
+    [Symbol.dispose]() {
+      closeSync(fd);
+      if (!isFinished) rmSync(file, { force: true });
+    },
+  };
 }
 
 /** Makes the folder only if it is not there: most files of a folder find it made. */

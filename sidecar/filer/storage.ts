@@ -22,6 +22,10 @@ export interface Listed {
 export interface Receiver {
   /** Exists, empty at first. */
   file: string;
+  /** The file, open for reading and writing, if it is. */
+  fd?: number;
+  /** Nothing was written to it yet. */
+  isEmpty?: boolean;
   /** The version of which it holds the first bytes. */
   validator?: string | undefined;
   /** What the whole of that version has to add up to. */
