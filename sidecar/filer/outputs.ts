@@ -1,6 +1,5 @@
 // Outputs: brings what a task declares as its outputs from the work volume into storage.
 import { realpath } from "node:fs/promises";
-import PQueue from "p-queue";
 import { searchOf } from "../contract/output-path.ts";
 import type { TaskPath } from "../contract/path.ts";
 import type { PlanOutput } from "../contract/plan.ts";
@@ -10,6 +9,7 @@ import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
 import { NotInside, openInside } from "./inside.ts";
+import { type Lanes, openLanes } from "./lanes.ts";
 import { mountsOf, taskFolder } from "./mounts.ts";
 import { boundedNotes } from "./notes.ts";
 import { watchProgress } from "./progress.ts";
@@ -19,8 +19,6 @@ import { uploadUrl } from "./transfer.ts";
 import { filesAt, isLink, isMissing, matchingPaths, type TaskFile, type Tree } from "./tree.ts";
 
 const UPLOADS_AT_ONCE = 8;
-/** Folders are read no further ahead than this. */
-const UPLOADS_WAITING_MAX = 64;
 /** With so many failures the rest is not tried any more. */
 const FAULTS_MAX = 10;
 /** Files named in one report. */
@@ -33,7 +31,7 @@ interface Delivery {
   stop: AbortController;
   transferSecondsMax: number | undefined;
   pauses: RetryPauses | undefined;
-  queue: PQueue;
+  lanes: Lanes;
   /** Uploads under way, by where they go. */
   underWay: Map<string, Promise<void>>;
   faults: Error[];
@@ -87,7 +85,7 @@ export async function uploadOutputs({
     stop,
     transferSecondsMax: plan.secondsMax?.transfer,
     pauses: storage.retry,
-    queue: new PQueue({ concurrency: UPLOADS_AT_ONCE }),
+    lanes: openLanes(UPLOADS_AT_ONCE),
     underWay: new Map(),
     faults,
     absent: [],
@@ -100,7 +98,7 @@ export async function uploadOutputs({
     },
   };
   for (const output of plan.outputs) await addOutput(output, delivery).catch((error) => stop.abort(error));
-  await delivery.queue.onIdle();
+  await delivery.lanes.idle();
   flush();
   limit.throwIfAborted();
   const [first] = faults;
@@ -150,20 +148,20 @@ async function addOutput(output: PlanOutput, delivery: Delivery): Promise<void> 
 
 /** Returns the number of files and empty folders that are to be uploaded. */
 async function addFiles(output: PlanOutput, found: TaskPath, delivery: Delivery): Promise<number> {
-  const { tree, faults, queue, signal } = delivery;
+  const { tree, faults, lanes, signal } = delivery;
   let files = 0;
   try {
     for await (const file of filesAt(found, tree)) {
       files += 1;
       if (faults.length >= FAULTS_MAX) break;
       signal.throwIfAborted();
-      await queue.onSizeLessThan(UPLOADS_WAITING_MAX);
       const url = uploadUrl(output, found, file.path, file.isFolder);
-      queue
-        .add(() => afterOthers(url, delivery, () => uploadFile(file, url, delivery)))
-        .catch((error: unknown) => {
+      const upload = (): Promise<void> => afterOthers(url, delivery, () => uploadFile(file, url, delivery));
+      await lanes.enter(() =>
+        upload().catch((error: unknown) => {
           faults.push(cannotUpload(file.path, url, error));
-        });
+        }),
+      );
     }
   } catch (error) {
     if (error instanceof NotInside) tree.skipped(found, error.reason);
