@@ -89,6 +89,7 @@ function failingWell(
             translate(driver.abortUpload?.(upload) ?? Promise.resolve()),
         }
       : {}),
+    ...(driver.target ? { target: driver.target } : {}),
     ...(driver.makeFolder
       ? { makeFolder: (url: string) => translate(driver.makeFolder?.(url) ?? Promise.resolve()) }
       : {}),

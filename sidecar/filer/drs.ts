@@ -14,6 +14,8 @@ import { drsObjectUrl, drsSibling } from "./drs-url.ts";
 import { receiveHttp } from "./http.ts";
 import { type Listed, type Receiver, type Storage, StorageError, type StorageSettings } from "./storage.ts";
 
+const noUploads = "DRS has no uploads";
+
 interface DrsStorage {
   settings: StorageSettings;
   signal: AbortSignal;
@@ -39,7 +41,10 @@ export function drsStorage({ settings, signal, storageOf }: DrsStorage): Storage
       return size;
     },
     sizeOf: async (url) => (await askObject(drsObjectUrl(url), context)).size ?? undefined,
-    upload: () => Promise.reject(new StorageError("permanent", "DRS has no uploads")),
+    upload: () => Promise.reject(new StorageError("permanent", noUploads)),
+    target: () => {
+      throw new StorageError("permanent", noUploads);
+    },
   };
 
   async function fetchFrom({ url, headers }: AccessUrl, receiver: Receiver): Promise<number> {

@@ -1,8 +1,8 @@
 // File storage: files and folders of a claim that the operator shares with tasks, below the folders that are named for it.
 import { lstat, realpath } from "node:fs/promises";
-import type { TaskPath } from "../contract/path.ts";
+import { parentPath, type TaskPath } from "../contract/path.ts";
 import { listFiles } from "./file-list.ts";
-import { filePaths, pathOfFileUrl } from "./file-path.ts";
+import { type FilePaths, filePaths, pathOfFileUrl } from "./file-path.ts";
 import { receiveFile } from "./file-receive.ts";
 import { keepFolder, storeFile } from "./file-store.ts";
 import { claimUnfinished } from "./file-unfinished.ts";
@@ -26,8 +26,22 @@ export async function fileStorage(files: FilesSettings, signal: AbortSignal): Pr
       await at(url, (path) => storeFile({ file, sizeBytes, path }, context));
       return undefined;
     },
+    target(url) {
+      const path = pathOfFileUrl(url);
+      return {
+        name: parentPath(path),
+        check: () => at(url, () => mustLeadToFolder(path, context.paths)),
+      };
+    },
     makeFolder: (url) => at(url, (path) => keepFolder(path, context)),
   };
+}
+
+/** Folders that are missing are made, as long as nothing else is in their place. */
+async function mustLeadToFolder(path: TaskPath, paths: FilePaths): Promise<void> {
+  const { folder, missing } = await paths.reach(path);
+  if (missing.length === 0 || (await lstat(folder.local)).isDirectory()) return;
+  throw new StorageError("permanent", `"${folder.path}" is no folder`);
 }
 
 const DENIED_CODES = new Set(["EACCES", "EPERM", "EROFS"]);

@@ -1,9 +1,12 @@
 // HTTP storage: GET of an input, PUT of an output, one file each.
 
+import { readHttpUrl } from "../contract/http-url.ts";
 import { publicUrl } from "../contract/scheme.ts";
 import { fileBody, mustHold } from "./body.ts";
 import { checksumOf } from "./checksum.ts";
+import { mustBeKnown } from "./host.ts";
 import { sendHttp, sizeIn } from "./http-request.ts";
+import { mustRead } from "./must-read.ts";
 import { pageInstead } from "./page-instead.ts";
 import { defaultPatience, type Patience, whilePatient } from "./patience.ts";
 import { receive } from "./receive.ts";
@@ -39,6 +42,12 @@ export function httpStorage(settings: StorageSettings, signal: AbortSignal): Sto
       if (url.includes("?")) return undefined;
       const response = await sendHttp({ method: "HEAD", url, headers: {}, signal }, settings);
       return response.status === 200 ? sizeIn(response.headers) : undefined;
+    },
+    target(url) {
+      const { hostname } = mustRead(readHttpUrl(url)).url;
+      const check = (): Promise<void> =>
+        settings.proxied ? Promise.resolve() : mustBeKnown(hostname.replace(/^\[(.*)\]$/, "$1"));
+      return { name: hostname, check };
     },
     async upload(file, sizeBytes, url) {
       const body = await fileBody(file, 0, sizeBytes);

@@ -2,7 +2,7 @@
 import type { S3Location, S3Object } from "../contract/s3-url.ts";
 import { boundedText } from "./body.ts";
 import { type Patience, whilePatient } from "./patience.ts";
-import { errorIn, s3Failure } from "./s3-error.ts";
+import { errorIn, isS3Code, s3Failure } from "./s3-error.ts";
 import { type S3Access, type S3Ask, type SendToS3, s3Sender } from "./s3-request.ts";
 import { elementsOf, escapeXml, type ListedPage, parseListing, parseUploads, textOf } from "./s3-xml.ts";
 import { StorageError } from "./storage.ts";
@@ -18,6 +18,8 @@ export interface S3Client {
   send: SendToS3;
   /** One page of the objects whose keys begin with the location's. */
   listPage(location: S3Location, token: string | undefined): Promise<ListedPage>;
+  /** Throws a not-found StorageError if the server says that there is no such bucket. */
+  mustHaveBucket(bucket: string): Promise<void>;
   /** Headers of the object as it is stored. */
   look(object: S3Object): Promise<Headers>;
   beginUpload(object: S3Object, headers: Record<string, string>): Promise<string>;
@@ -54,6 +56,14 @@ export function createS3Client(
       const more = token === undefined ? {} : { "continuation-token": token };
       const answer = await ask({ method: "GET", bucket, query: { ...query, ...more } });
       return parseListing(answer.text);
+    },
+    async mustHaveBucket(bucket) {
+      const { status } = await send({ method: "HEAD", bucket, signal });
+      if (status !== 404) return;
+      // HEAD has no room for a code, and a gateway may not know it: what is listed tells.
+      await ask({ method: "GET", bucket, query: { "list-type": "2", "max-keys": "1" } }).catch((error) => {
+        if (isS3Code(error, "NoSuchBucket")) throw new StorageError("not-found", "the bucket does not exist");
+      });
     },
     look: async (object) =>
       (await ask({ method: "HEAD", object, headers: { "x-amz-checksum-mode": "ENABLED" } })).headers,

@@ -60,6 +60,12 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
       const object = objectAt(location);
       if (object) await abortUpload(endpoint.client, object, upload, signal);
     },
+    target(url) {
+      const { location, endpoint } = locate(url);
+      // An http URL may be given to another endpoint than the bucket's name alone.
+      const name = `${/^https?:\/\/[^/]*/i.exec(url)?.[0] ?? "s3"}/${location.bucket}`;
+      return { name, check: () => endpoint.client.mustHaveBucket(location.bucket) };
+    },
     async makeFolder(url) {
       // An empty object with a slash at its end, as other tools make it too.
       const { location, endpoint } = locate(url.endsWith("/") ? url : `${url}/`);

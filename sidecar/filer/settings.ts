@@ -31,6 +31,9 @@ export function storageSettings(environment: Environment): StorageSettings {
     s3,
     s3Places: s3PlacesIn(environment, s3),
     webHosts: webHostsIn(environment),
+    proxied: ["http_proxy", "https_proxy", "all_proxy"].some(
+      (name) => value(name) !== undefined || value(name.toUpperCase()) !== undefined,
+    ),
     // A word that nobody knows rather requires too much.
     ftp: { requireTls: (value("FTP_TLS") ?? "prefer") !== "prefer" },
     loginOn: loginsOf(environment["NETRC"] ?? ""),

@@ -64,6 +64,16 @@ export interface Storage {
   abortUpload?(unfinished: UnfinishedUpload): Promise<void>;
   /** Keeps an empty folder, and is idempotent. Absent where storage knows no such thing. */
   makeFolder?(url: string): Promise<void>;
+  /** What has to be there before anything can be uploaded to `url`. Throws a permanent StorageError if nothing ever can. */
+  target?(url: string): UploadTarget;
+}
+
+/** A bucket, a server, a folder: what many URLs have in common. */
+export interface UploadTarget {
+  /** The same for all URLs that have it in common. */
+  readonly name: string;
+  /** Throws a StorageError that is not transient, or ENOTFOUND of a host, only if it is certain that no upload can succeed. */
+  check(): Promise<void>;
 }
 
 /** not-found, denied and permanent fail again however often they are tried; transient may not. */
@@ -186,6 +196,8 @@ export interface StorageSettings {
   /** Who to be on a host, by the operator's netrc. Throws a permanent StorageError if that cannot be read. */
   loginOn?(host: string): HostLogin | undefined;
   ftp?: FtpSettings;
+  /** Whether requests go through a proxy, which knows hosts that are not known here. */
+  proxied?: boolean;
   /** The claim that file URLs are of; absent: they are not supported. */
   files?: FilesSettings | undefined;
 }

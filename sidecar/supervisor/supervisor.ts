@@ -1,6 +1,7 @@
 // Supervisor: the story of a task inside its pod, from the first gate to the last upload.
 import type { Outcome } from "../contract/report.ts";
 import { stageInputs, uploadOutputs } from "../filer/filer.ts";
+import { startPreflight } from "../filer/preflight.ts";
 import type { StorageSettings } from "../filer/storage.ts";
 import { reasonOf } from "../reason.ts";
 import { cleanUp } from "../stage-in/clean-up.ts";
@@ -51,10 +52,12 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
     if (context.plan.staging === "supervisor") layOut(context.plan, context.roots);
     // And then: the gates that are there already see that they are waited for.
     steps.push(...openSteps(context));
+    using preflight = startPreflight(context);
     if (context.plan.staging === "supervisor") {
-      const staged = await stageInputs(context);
+      const staged = await stageInputs({ ...context, signal: preflight.signal });
       context.report({ type: "staged", ...staged });
     }
+    await preflight.passed(steps[0]?.greeted ?? Promise.resolve());
     const outcome = await runExecutors(context, steps);
     leaving = dismiss(steps);
     return await upload(context, outcome);

@@ -405,20 +405,29 @@ describe("uploading", () => {
     expect(last(end.supervisor?.events)).toMatchObject({ outcome: "executor-error" });
   });
 
+  /** A server that takes nothing, of which nobody could know beforehand. */
+  function startRefusing(): { url: string } & Disposable {
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => new Response(null, { status: 403 }),
+    });
+    return { url: `${server.url.origin}/key`, [Symbol.dispose]: () => void server.stop(true) };
+  }
+
   test("a failed upload is a system error", async () => {
-    const http = startFileServer();
-    const plan = makePlan([write("x")], { mounts: data, outputs: [output("gs://bucket/key")] });
-    const end = await run(plan);
-    http.stop();
+    using refusing = startRefusing();
+    const end = await run(makePlan([write("x")], { mounts: data, outputs: [output(refusing.url)] }));
     expect(last(end.supervisor?.events)).toMatchObject({
       outcome: "system-error",
-      message: expect.stringContaining('Cannot upload "/data/out" to "gs://bucket/key": '),
+      message: expect.stringContaining(`Cannot upload "/data/out" to "${refusing.url}": `),
     });
   });
 
   test("after an executor's failure it is noted, and the failure stays the executor's", async () => {
-    const plan = makePlan([write("x"), sh("exit 2")], { mounts: data, outputs: [output("gs://bucket/key")] });
-    const end = await run(plan);
+    using refusing = startRefusing();
+    const outputs = [output(refusing.url)];
+    const end = await run(makePlan([write("x"), sh("exit 2")], { mounts: data, outputs }));
     expect(end.supervisor?.events.slice(-2)).toMatchObject([
       { type: "note", message: expect.stringContaining('Cannot upload "/data/out"') },
       { type: "finished", outcome: "executor-error" },

@@ -50,7 +50,6 @@ describe.skipIf(cluster === undefined)("a task whose files or images are not to 
   );
 
   test.concurrent.each([
-    { title: "a bucket that is not there", url: "s3://fail-no-such-bucket/out" },
     { title: "a bucket that is denied", url: "s3://fail-denied/out" },
     { title: "a server that is not there", url: "http://127.0.0.1:9/out" },
   ])(
@@ -67,11 +66,38 @@ describe.skipIf(cluster === undefined)("a task whose files or images are not to 
     testMilliseconds,
   );
 
+  test.concurrent.each([
+    {
+      title: "a bucket that is not there",
+      url: "s3://fail-no-such-bucket/out",
+      words: "the bucket does not exist",
+    },
+    {
+      title: "a host that nobody knows",
+      url: "http://no-such-host.invalid/out",
+      words: "its host is not known",
+    },
+  ])(
+    "an output for $title: SYSTEM_ERROR that names its field, before any executor",
+    async ({ url, words }) => {
+      const task = await run({
+        outputs: [
+          { url: "s3://fail-denied/out", path: "/out/x" },
+          { url, path: "/out/y" },
+        ],
+        executors: [shell("echo never")],
+      });
+      expect(summary(task)).toEqual({ state: "SYSTEM_ERROR", executors: [] });
+      expect(systemLogs(task)).toContain(`outputs[1].url: Cannot upload to "${url}": ${words}`);
+    },
+    testMilliseconds,
+  );
+
   test.concurrent(
     "an output that cannot be uploaded after an executor failed: EXECUTOR_ERROR with its code, and both are told",
     async () => {
       const task = await run({
-        outputs: [{ url: "s3://fail-no-such-bucket/out", path: "/out/x" }],
+        outputs: [{ url: "s3://fail-denied/out", path: "/out/x" }],
         executors: [shell("echo x >/out/x; exit 3")],
       });
       expect(summary(task)).toEqual({ state: "EXECUTOR_ERROR", executors: [[3, ""]] });
