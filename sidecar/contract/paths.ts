@@ -31,12 +31,14 @@ export const AWAIT_LAYOUT = "await-layout";
 /** In STEPS, made last: bin, step folders and mounts are in place. */
 export const LAID_OUT = "laid-out";
 
-/** What a step folder holds: the step script, and FIFOs. The supervisor reads all but TURN, which it writes. */
+/** What a step folder holds: the step script, and FIFOs. The supervisor reads all but TURN and logs, which it writes. */
 export const STEP_SCRIPT = "run";
 export const TURN_FIFO = "turn";
 export const REPORT_FIFO = "report";
 export const STDOUT_FIFO = "stdout";
 export const STDERR_FIFO = "stderr";
+/** The way back of a stream that has no path of its own: what the supervisor read goes to the container's own log. */
+export const logFifo = (stream: string): string => `${stream}.log`;
 
 export const stepFolder = (executor: number): string => `${STEPS}/${executor}`;
 

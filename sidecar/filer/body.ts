@@ -1,5 +1,6 @@
 // Body: a file as the body of a request, and the body of a response into a file, in flat memory on each runtime.
 import { closeSync, openAsBlob, openSync, readSync, statSync, writeSync } from "node:fs";
+import { free } from "../free.ts";
 import { StorageError } from "./storage.ts";
 
 /** The bytes from `start` to `end` of a file, read only as they are sent. Their number is the request's content-length. */
@@ -72,16 +73,6 @@ export async function takeBody(response: Response, take: (bytes: Uint8Array) => 
     free(chunk);
     if (!goesOn) return;
   }
-}
-
-/**
- * Gives the memory of a chunk back at once. The collector, which sees small objects only, would let dozens of megabytes of them
- * pile up. Elsewhere than on Bun a chunk may share its memory with others.
- */
-function free(chunk: Uint8Array<ArrayBufferLike>): void {
-  const { buffer } = chunk;
-  if (typeof Bun !== "undefined" && buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength)
-    buffer.transfer(0);
 }
 
 /**

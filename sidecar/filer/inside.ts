@@ -27,12 +27,13 @@ export interface Inside extends Place {
 /**
  * Follows a container path as the executors would. The sidecar sees other files under the same names than they do, its own
  * environment with the storage keys among them, so every link is read here and none is left to the kernel.
- * Throws NotInside if it leads out of the mounts or in a circle, and as lstat does if something is missing.
+ * Throws NotInside if it leads out of the mounts or in a circle, and as lstat does if something is missing that may not be.
  */
 export async function followInside(
   path: TaskPath,
   mounts: readonly Mount[],
   folder: string,
+  { mayBeMissing = false } = {},
 ): Promise<Inside> {
   const done: string[] = [];
   let ahead = segments(path);
@@ -46,7 +47,14 @@ export async function followInside(
     const place = placeOf(pathOf(done), mounts, folder);
     // Above the mounts lies the image, which is not to be seen from here.
     if (!place) continue;
-    if (!(await lstat(place.local)).isSymbolicLink()) continue;
+    const isLink = await lstat(place.local).then(
+      (status) => status.isSymbolicLink(),
+      (error: unknown) => {
+        if (!mayBeMissing || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        return false;
+      },
+    );
+    if (!isLink) continue;
     links += 1;
     if (links > LINKS_MAX) throw new NotInside(path, "it is a loop of links");
     const target = await readlink(place.local);

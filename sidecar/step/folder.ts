@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   BUSYBOX,
+  logFifo,
   REPORT_FIFO,
   STDERR_FIFO,
   STDOUT_FIFO,
@@ -14,7 +15,7 @@ import {
 } from "../contract/paths.ts";
 import type { PlanExecutor } from "../contract/plan.ts";
 import type { Roots } from "../roots.ts";
-import { innerFifo, stepScript } from "./script.ts";
+import { stepScript } from "./script.ts";
 
 /** The step folder of an executor below other roots. */
 export const stepFolderIn = (roots: Roots, executor: number): string =>
@@ -41,7 +42,7 @@ export function makeStepFolders(executors: readonly PlanExecutor[], roots: Roots
 
 function fifoNames({ stdout, stderr }: PlanExecutor): string[] {
   const names = [TURN_FIFO, REPORT_FIFO, STDOUT_FIFO, STDERR_FIFO];
-  if (stdout === undefined) names.push(innerFifo(STDOUT_FIFO));
-  if (stderr === undefined) names.push(innerFifo(STDERR_FIFO));
+  if (stdout === undefined) names.push(logFifo(STDOUT_FIFO));
+  if (stderr === undefined) names.push(logFifo(STDERR_FIFO));
   return names;
 }

@@ -5,7 +5,8 @@
 # On the report FIFO it says "unwritable" if its folder is, "hello", "stopping" if it was itself told to end while the command
 # runs, later "usage BYTES TIME UNIT" and "exit CODE", last "alone". The open descriptor is its sign of life: the kernel closes
 # it however the gate dies. From the turn FIFO it reads "run", "done" when its exit was noted, and "leave", at any time; an end
-# of file there says that the supervisor is dead. Exit code: the command's; 0 if it was not to run; 125 if the turn never came.
+# of file there says that the supervisor is dead. Exit code: the command's; 0 if it was not to run; 125 if the turn never came, or
+# was refused.
 
 step=$1
 bin=${0%/*}
@@ -27,21 +28,25 @@ leave) exit 0 ;;
 *) exit 125 ;;
 esac
 
-# Monitor mode puts every job into a process group of its own: a forwarded signal reaches the whole tool, never the tees.
-# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen. A supervisor that is told to stop may be gone
-# before the command: the tees outlive it, or the command would die of the next line that it prints.
+# The supervisor reads the command's streams. While the command runs they are open here as well, for reading too: a supervisor
+# that is told to stop may be gone before the command, which must not die of the next line that it prints.
+exec 5<>"$step/stdout" 6<>"$step/stderr"
+
+# Monitor mode puts every job into a process group of its own: a forwarded signal reaches the whole tool, never the copies.
+# Nobody but the gate may hold descriptors 3 and 4, or its death would go unseen; nor 5 and 6, or the streams would not end.
 set -m
-trap '' PIPE
+copies=
 for name in stdout stderr; do
-  if [[ -p $step/$name.in ]]; then
-    if [[ $name = stdout ]]; then exec 5>&1; else exec 5>&2; fi
-    "$bin/busybox" tee -a "$step/$name" <"$step/$name.in" >&5 2>/dev/null 3>&- 4<&- 5>&- &
-    exec 5>&-
+  # What the supervisor gives back for the container's own log. A command may kill this, and harms nothing but that log.
+  if [[ -p $step/$name.log ]]; then
+    if [[ $name = stdout ]]; then exec 7>&1; else exec 7>&2; fi
+    "$bin/busybox" cat "$step/$name.log" >&7 2>/dev/null 3>&- 4<&- 5>&- 6>&- 7>&- &
+    copies="$copies $!"
+    exec 7>&-
   fi
 done
-trap - PIPE
 (
-  exec 3>&- 4<&-
+  exec 3>&- 4<&- 5>&- 6>&-
   exec "$bin/sh" "$step/run" "$bin"
 ) &
 child=$!
@@ -70,6 +75,7 @@ while [[ -n $interrupted ]]; do
   again=$?
   [[ $again = 127 && $code -le 128 ]] || code=$again
 done
+exec 5>&- 6>&-
 
 # What the container's cgroup, version 2 or 1, tells of it: peak of memory, processor time. As it stands there: numbers have 32
 # bits here.
@@ -110,9 +116,22 @@ alone() {
   done
 }
 
+# The copies end when the supervisor has given all back, which is before it says "done": they need some milliseconds for the rest.
+# One that the command has stopped does not end.
+copied() {
+  typeset tries=50 copy
+  for copy in $copies; do
+    while kill -0 "$copy" 2>/dev/null; do
+      (( tries-- )) || return
+      "$bin/busybox" usleep 1000 3>&- 4<&-
+    done
+  done
+}
+
 # Until the supervisor has read the rest of the output.
 await done || exit "$code"
 trap 'exit "$code"' TERM INT QUIT HUP USR1 USR2 WINCH
+copied
 
 # What the command left behind must not live beside the next executor. Only as PID 1: elsewhere -1 means the host. The gate
 # itself stays until it may leave, for the end of a container costs the node time just when the next executor starts. Where it

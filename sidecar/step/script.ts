@@ -1,11 +1,6 @@
 // Step script: one executor of the plan as a script for the gate's shell (mksh), every value in single quotes.
-
-import { parentPath, type TaskPath } from "../contract/path.ts";
 import { BUSYBOX, NO_FORMAT, STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
 import type { PlanExecutor } from "../contract/plan.ts";
-
-/** The FIFO between the command and the tee that copies its output to the container's log and to the supervisor. */
-export const innerFifo = (outer: string): string => `${outer}.in`;
 
 /** Names that mksh gives a meaning, or takes only some values for: these reach the command by way of `env`. */
 const SHELL_OWN = new Set(
@@ -22,7 +17,7 @@ const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 /**
  * The script that the gate runs as `sh STEP_FOLDER/run BIN_FOLDER`. It ends in the executor's command, with the argv,
  * environment, folder and redirects of the plan, or with 127 (not found), 126 (not executable, or no program of this
- * machine), 125 (no workdir, or a redirect cannot be opened), the reason on stderr. Throws on NUL, which no argument or variable can hold.
+ * machine), 125 (no workdir, or stdin cannot be opened), the reason on stderr. Throws on NUL, which no argument or variable can hold.
  */
 export function stepScript(executor: PlanExecutor): string {
   const lines = [
@@ -48,34 +43,26 @@ const isShellName = (name: string): boolean => SHELL_NAME.test(name) && !SHELL_O
 const busybox = `"$1/${BUSYBOX}"`;
 const inStep = (name: string): string => `"\${0%/*}/${name}"`;
 
-const makeFolder = (folder: string): string =>
-  `[[ -d ${quote(folder)} ]] || ${busybox} mkdir -p ${quote(folder)} || exit 125`;
-
-const workdir = (folder: string): string[] => [makeFolder(folder), `cd ${quote(folder)} || exit 125`];
-
-/**
- * The FIFOs are opened before anything that can fail, for their tees wait for it; then stderr, so that what is wrong with the
- * others is said there.
- */
-function redirects({ stdin, stdout, stderr }: PlanExecutor): string[] {
-  const lines: string[] = [];
-  if (stdout === undefined) lines.push(`exec >${inStep(innerFifo(STDOUT_FIFO))}`);
-  if (stderr === undefined) lines.push(`exec 2>${inStep(innerFifo(STDERR_FIFO))}`);
-  // Until the file is open, the supervisor hears of trouble with it through the FIFO.
-  else lines.push(`exec 2>${inStep(STDERR_FIFO)}`, ...openForWriting(stderr), `exec 2>>${quote(stderr)}`);
-  // One open file for both: two would overwrite one another.
-  if (stdout !== undefined && stdout === stderr) lines.push("exec >&2");
-  else if (stdout !== undefined) lines.push(...openForWriting(stdout), `exec >>${quote(stdout)}`);
-  if (stdin !== undefined) lines.push(`true <${quote(stdin)} || exit 125`);
-  lines.push(`exec <${quote(stdin ?? "/dev/null")}`);
-  return lines;
-}
-
-/** A failing `exec >file` would end the shell with 1, so the file is tried, and emptied, beforehand. */
-const openForWriting = (path: TaskPath): string[] => [
-  makeFolder(parentPath(path)),
-  `true >${quote(path)} || exit 125`,
+const workdir = (folder: string): string[] => [
+  `[[ -d ${quote(folder)} ]] || ${busybox} mkdir -p ${quote(folder)} || exit 125`,
+  `cd ${quote(folder)} || exit 125`,
 ];
+
+/** Whether both streams go to one file: then they are one stream, or their lines would lose their order. */
+export const isOneStream = ({ stdout, stderr }: Pick<PlanExecutor, "stdout" | "stderr">): boolean =>
+  stdout !== undefined && stdout === stderr;
+
+/** The streams are FIFOs that the supervisor reads, so that they can be opened again by name, and by any user. */
+function redirects(executor: PlanExecutor): string[] {
+  const { stdin } = executor;
+  return [
+    `exec >${inStep(STDOUT_FIFO)}`,
+    isOneStream(executor) ? "exec 2>&1" : `exec 2>${inStep(STDERR_FIFO)}`,
+    // A failing `exec <file` would end the shell with 1, so the file is tried beforehand.
+    ...(stdin === undefined ? [] : [`true <${quote(stdin)} || exit 125`]),
+    `exec <${quote(stdin ?? "/dev/null")}`,
+  ];
+}
 
 function command({ command: argv, env }: PlanExecutor): string[] {
   const name = quote(argv[0] ?? "");

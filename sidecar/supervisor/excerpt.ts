@@ -22,8 +22,9 @@ export function createExcerpt(headBytes: number, tailBytes: number): Excerpt {
       const rest = chunk.subarray(forHead.length);
       // A chunk's last bytes are all that can matter; the copy lets go of the chunk's own memory.
       const forTail = rest.slice(Math.max(0, rest.length - tailBytes));
+      if (forTail.length === tailBytes) tail = [];
       if (forTail.length > 0) tail.push(forTail);
-      tailLength += forTail.length;
+      tailLength = tail.length === 1 ? forTail.length : tailLength + forTail.length;
       if (tailLength <= 2 * tailBytes) return;
       tail = [lastBytes(tail, tailBytes)];
       tailLength = tailBytes;
@@ -34,11 +35,11 @@ export function createExcerpt(headBytes: number, tailBytes: number): Excerpt {
 
 const lastBytes = (chunks: readonly Uint8Array[], count: number): Uint8Array => {
   const all = Buffer.concat(chunks);
-  return Uint8Array.from(all.subarray(Math.max(0, all.length - count)));
+  return new Uint8Array(all.subarray(Math.max(0, all.length - count)));
 };
 
 /** The text of an output of `total` bytes of which only the head and the tail are known. */
-export function joinExcerpt(head: Uint8Array, tail: Uint8Array, total: number): string {
+function joinExcerpt(head: Uint8Array, tail: Uint8Array, total: number): string {
   const left = total - head.length - tail.length;
   if (left <= 0) return readable(Buffer.concat([head, tail]));
   // A character that the cut went through is dropped on both sides rather than shown as damaged.

@@ -1,13 +1,14 @@
 // Executors: runs a plan's executors one after the other through their gates.
-import type { TaskPlan } from "../contract/plan.ts";
+import type { PlanExecutor, TaskPlan } from "../contract/plan.ts";
 import type { ReportEvent } from "../contract/report.ts";
 import { stopDelaySeconds } from "../contract/stop-delay.ts";
 import { taskFolder } from "../filer/mounts.ts";
+import { reasonOf } from "../reason.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { stepFolderIn } from "../step/folder.ts";
 import { aborted, sleep, unlessAborted, within } from "../within.ts";
-import { readOutput } from "./output.ts";
+import { type Output, readOutput } from "./output.ts";
 import { openStep, type Step } from "./step.ts";
 import { type Ending, exitCodeOf, type Next, nextAction } from "./supervise.ts";
 
@@ -57,10 +58,15 @@ export async function dismiss(steps: readonly Step[]): Promise<void> {
   }
 }
 
+/** An executor succeeded, and what it made could not be kept: the next would start with the wrong files. */
+export class Lost extends Error {
+  override readonly name = "Lost";
+}
+
 /**
  * Runs the executors until all are over or one failed, and reports each. Waits without a bound for a gate that is not there yet:
  * only the service sees why, an image that cannot be pulled for instance. Throws the signal's reason when aborted, an Error if a
- * gate dies before its turn.
+ * gate dies before its turn, Lost as said there.
  */
 export async function runExecutors(
   context: ExecutorsContext,
@@ -71,15 +77,27 @@ export async function runExecutors(
   for (;;) {
     const next = nextAction(context.plan.executors, codes);
     if (next.action === "finish") return next.outcome;
-    const event = await runExecutor({ ...context, stopped }, steps, next.executor);
+    const { event, fault } = await runExecutor({ ...context, stopped }, steps, next.executor);
     context.report(event);
     // What ended together with us has not failed: the cause is for the service to find.
     context.signal.throwIfAborted();
     codes.push(event.exitCode);
+    if (fault) tellLost(context, event, fault);
     await dismiss(steps.slice(0, Math.max(0, codes.length - STAYING_MAX)));
     const hint = event.exitCode === 0 ? undefined : workdirHint(context, steps, event.executor);
     if (hint !== undefined) context.report({ type: "note", message: hint });
   }
+}
+
+/** Throws Lost, unless the task ends of the executor's own failure: then that is what counts. */
+function tellLost(
+  { plan, report }: ExecutorsContext,
+  { executor, exitCode }: Ran["event"],
+  fault: Error,
+): void {
+  const isFailed = exitCode !== 0 && plan.executors[executor]?.ignoreError !== true;
+  if (!isFailed) throw new Lost(reasonOf(fault));
+  report({ type: "note", message: reasonOf(fault) });
 }
 
 /** A folder that only root may write to is the image's business, unless the executor failed: it may have failed of that. */
@@ -105,11 +123,17 @@ async function mustBeAsSeen(plan: TaskPlan, roots: Roots, signal: AbortSignal): 
   await unlessAborted(signal, mustBeNoneMade(plan, roots));
 }
 
+/** How an executor ended, and what it made that could not be kept. */
+interface Ran {
+  readonly event: Extract<ReportEvent, { type: "executor-ended" }>;
+  readonly fault: Error | undefined;
+}
+
 async function runExecutor(
   { plan, roots, report, signal, stopped, askToStart }: ExecutorsContext & { stopped: Promise<void> },
   steps: readonly Step[],
   index: number,
-): Promise<Extract<ReportEvent, { type: "executor-ended" }>> {
+): Promise<Ran> {
   const [step, executor] = [steps[index], plan.executors[index]];
   if (!step || !executor) throw new RangeError(`Cannot run executor ${index}: it is not in the plan`);
   const isThere = await unlessAborted(signal, step.greeted);
@@ -120,24 +144,59 @@ async function runExecutor(
     throw new Error(`Executor ${index} was killed before its turn`);
   }
   if (plan.inPlace) await mustBeAsSeen(plan, roots, signal);
-  const output = readOutput(executor, stepFolderIn(roots, index), plan, taskFolder(roots.work, plan));
   const startTime = new Date().toISOString();
+  const output = await openOutput(executor, index, { plan, roots });
+  if (output instanceof Error) return await refuse(step, index, { startTime, reason: output, report });
   step.tell("run");
   report({ type: "executor-started", executor: index });
   const ending = await endingOf(step, index, signal);
   const endTime = new Date().toISOString();
   if (step.isStopped()) await within(STOP_MILLISECONDS_MAX, stopped);
   await within(signal.aborted ? LAST_OUTPUT_MILLISECONDS_MAX : DRAIN_MILLISECONDS_MAX, output.drained);
+  output.endLogs();
   step.tell("done");
   await within(OVER_MILLISECONDS_MAX, Promise.race([step.over, stopped]));
-  const exitCode = exitCodeOf(ending);
-  return {
+  if (!signal.aborted) await output.end();
+  const event = {
     type: "executor-ended",
     executor: index,
     startTime,
     endTime,
-    exitCode,
+    exitCode: exitCodeOf(ending),
     ...step.usage(),
-    ...(await output.excerpts()),
-  };
+    ...output.excerpts(),
+  } as const;
+  return { event, fault: output.fault() };
+}
+
+/** The error in words if a file that the executor names for its output cannot be opened. */
+async function openOutput(
+  executor: PlanExecutor,
+  index: number,
+  { plan, roots }: Pick<ExecutorsContext, "plan" | "roots">,
+): Promise<Output | Error> {
+  const places = { step: stepFolderIn(roots, index), plan, folder: taskFolder(roots.work, plan) };
+  return await readOutput(executor, index, places).catch((error: Error) => error);
+}
+
+/** As the gate itself does it with a stdin that cannot be opened: 125, with the reason on stderr. */
+async function refuse(
+  step: Step,
+  index: number,
+  { startTime, reason, report }: { startTime: string; reason: Error } & Pick<ExecutorsContext, "report">,
+): Promise<Ran> {
+  report({ type: "executor-started", executor: index });
+  step.tell("refuse");
+  await within(OVER_MILLISECONDS_MAX, step.closed);
+  const endTime = new Date().toISOString();
+  const texts = { stdout: "", stderr: `${reasonOf(reason)}\n` };
+  const event = {
+    type: "executor-ended",
+    executor: index,
+    startTime,
+    endTime,
+    exitCode: 125,
+    ...texts,
+  } as const;
+  return { event, fault: undefined };
 }

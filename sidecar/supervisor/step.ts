@@ -21,8 +21,8 @@ export interface Step {
   over: Promise<void>;
   /** The gate is dead, however it died. */
   closed: Promise<void>;
-  /** "leave" ends the gate, unless its command runs: then as soon as that is over. */
-  tell(word: "run" | "done" | "leave"): void;
+  /** "leave" ends the gate, unless its command runs: then as soon as that is over. "refuse" ends it with 125 in place of "run". */
+  tell(word: "run" | "refuse" | "done" | "leave"): void;
   /** Whether the gate is known to be dead already. */
   isClosed(): boolean;
 }

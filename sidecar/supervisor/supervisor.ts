@@ -7,7 +7,7 @@ import { reasonOf } from "../reason.ts";
 import { cleanUp } from "../stage-in/clean-up.ts";
 import { layOut } from "../stage-in/layout.ts";
 import { within } from "../within.ts";
-import { dismiss, type ExecutorsContext, openSteps, runExecutors } from "./executors.ts";
+import { dismiss, type ExecutorsContext, Lost, openSteps, runExecutors } from "./executors.ts";
 import type { Step } from "./step.ts";
 
 export interface SupervisorContext extends ExecutorsContext {
@@ -58,7 +58,10 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
       context.report({ type: "staged", ...staged });
     }
     await preflight.passed(steps[0]?.greeted ?? Promise.resolve());
-    const outcome = await runExecutors(context, steps);
+    const outcome = await runExecutors(context, steps).catch((error: unknown) => {
+      if (error instanceof Lost) return error;
+      throw error;
+    });
     leaving = dismiss(steps);
     return await upload(context, outcome);
   } catch (error) {
@@ -69,15 +72,17 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
   }
 }
 
-/** An executor's failure is what the task failed of, also if its outputs cannot be uploaded either. */
-async function upload(context: SupervisorContext, outcome: "complete" | "executor-error"): Promise<Ending> {
+/** What the task failed of before is its failure, also if its outputs cannot be uploaded either. */
+async function upload(
+  context: SupervisorContext,
+  outcome: "complete" | "executor-error" | Lost,
+): Promise<Ending> {
   try {
     await uploadOutputs(context);
-    return { outcome };
   } catch (error) {
     context.signal.throwIfAborted();
     if (outcome === "complete") throw error;
     context.report({ type: "note", message: reasonOf(error) });
-    return { outcome };
   }
+  return outcome instanceof Lost ? { outcome: "system-error", message: outcome.message } : { outcome };
 }

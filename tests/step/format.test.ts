@@ -88,13 +88,14 @@ async function runTool({ content, mode = 0o755 }: Row, env: Record<string, strin
   const supervisor = openStep(stepFolderIn(pod.roots, 0));
   using gate = startGate(pod.roots, 0);
   expect(await supervisor.greeted).toBe(true);
-  const output = readOutput(step, stepFolderIn(pod.roots, 0), plan, pod.roots.work);
+  const places = { step: stepFolderIn(pod.roots, 0), plan, folder: pod.roots.work };
+  const output = await readOutput(step, 0, places);
   supervisor.tell("run");
   const code = await supervisor.ended;
   await output.drained;
   for (const word of ["done", "leave"] as const) supervisor.tell(word);
   await gate.exitCode;
-  return { code, ...(await output.excerpts()) };
+  return { code, ...output.excerpts() };
 }
 
 test.each(rows)("$title: $code", async (row) => {

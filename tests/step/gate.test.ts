@@ -32,15 +32,19 @@ interface Released {
 
 /** A gate that was told to run, with the supervisor's reading of its output. */
 async function release(pod: ScratchPod, plan: PlanExecutor, before: string[] = []): Promise<Released> {
-  const task = makePlan([plan]);
+  const task = makePlan([plan], { mounts: data });
   layOutPod(task, pod.roots);
   const step = openStep(stepFolderIn(pod.roots, 0));
   const gate = startGate(pod.roots, 0, before);
   expect(await step.greeted).toBe(true);
-  const output = readOutput(plan, stepFolderIn(pod.roots, 0), task, pod.roots.work);
+  const places = { step: stepFolderIn(pod.roots, 0), plan: task, folder: pod.roots.work };
+  const output = await readOutput(plan, 0, places);
   step.tell("run");
   return { step, gate, output };
 }
+
+const data = [{ path: "/data", folder: "dir-0", file: false }];
+const inData = (pod: ScratchPod, name: string) => join(pod.roots.work, "dir-0", name);
 
 /** Runs an executor to its end as the supervisor would. */
 async function run(pod: ScratchPod, plan: PlanExecutor, before: string[] = []) {
@@ -52,9 +56,11 @@ async function run(pod: ScratchPod, plan: PlanExecutor, before: string[] = []) {
   step.tell("done");
   await step.over;
   expect(step.isClosed()).toBe(false);
+  await output.end();
+  expect(output.fault()).toBeUndefined();
   step.tell("leave");
   await step.closed;
-  return { told, exitCode: await gate.exitCode, log: gate.log, ...(await output.excerpts()) };
+  return { told, exitCode: await gate.exitCode, log: gate.log, ...output.excerpts() };
 }
 
 test.each([
@@ -90,9 +96,6 @@ test("a command is never one of busybox's own", async () => {
 
 test.each([
   ["stdin", { stdin: "/no/such/file" }, "/no/such/file"],
-  ["stdout", { stdout: "/proc/no/such" }, "/proc/no"],
-  ["stderr", { stderr: "/proc/no/such" }, "/proc/no"],
-  ["stdout to a folder", { stdout: "/etc" }, "/etc"],
   ["the workdir", { workdir: "/proc/no/such" }, "/proc/no"],
   ["a workdir that is a file", { workdir: "/etc/hostname" }, "/etc/hostname"],
 ])("a redirect that cannot be opened is 125 with the reason on stderr: %s", async (_, redirects, reason) => {
@@ -105,28 +108,55 @@ test.each([
 
 test("redirects are files, whose parents are made", async () => {
   using pod = makeScratchPod();
-  const file = (name: string) => join(pod.root, "deep/er", name);
   writeFileSync(join(pod.root, "in"), "some input");
-  const redirects = { stdin: join(pod.root, "in"), stdout: file("out"), stderr: file("err") };
-  const result = await run(pod, sh("cat; echo oh >&2", redirects));
+  const paths = { stdout: "/data/deep/er/out", stderr: "/data/deep/er/err" };
+  const result = await run(pod, sh("cat; echo oh >&2", { stdin: join(pod.root, "in"), ...paths }));
   expect(result).toMatchObject({ told: 0, log: { stdout: "", stderr: "" } });
-  expect(readFileSync(file("out"), "utf8")).toBe("some input");
-  expect(readFileSync(file("err"), "utf8")).toBe("oh\n");
-});
-
-test("a redirect empties the file that was there", async () => {
-  using pod = makeScratchPod();
-  const stdout = join(pod.root, "out");
-  writeFileSync(stdout, "what an earlier executor wrote");
-  await run(pod, sh("echo new", { stdout }));
-  expect(readFileSync(stdout, "utf8")).toBe("new\n");
+  expect(readFileSync(inData(pod, "deep/er/out"), "utf8")).toBe("some input");
+  expect(readFileSync(inData(pod, "deep/er/err"), "utf8")).toBe("oh\n");
 });
 
 test("stdout and stderr to the same file keep their order", async () => {
   using pod = makeScratchPod();
-  const both = join(pod.root, "both");
-  await run(pod, sh("echo 1; echo 2 >&2; echo 3; echo 4 >&2", { stdout: both, stderr: both }));
-  expect(readFileSync(both, "utf8")).toBe("1\n2\n3\n4\n");
+  const text = Array.from({ length: 300 }, (_, index) => `${index}\n`).join("");
+  const script = "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i+1)); echo $i >&2; i=$((i+1)); done";
+  const result = await run(pod, sh(script, { stdout: "/data/both", stderr: "/data//both" }));
+  expect(readFileSync(inData(pod, "both"), "utf8")).toBe(text);
+  expect(result).toMatchObject({ stdout: text, stderr: text });
+});
+
+test.each([
+  { title: "with paths", paths: { stdout: "/data/out", stderr: "/data/err" } },
+  { title: "without", paths: {} },
+])("a stream that is opened again by its name goes on where it was: $title", async ({ paths }) => {
+  using pod = makeScratchPod();
+  const script = [
+    "echo early >&2; echo late | tee /dev/stderr >/dev/null; echo last >/proc/self/fd/2",
+    "echo one; echo two >/dev/stdout; setpriv --reuid=12345 --regid=54321 --clear-groups sh -c 'echo three >/dev/stdout'",
+  ];
+  const result = await run(pod, sh(script.join("\n"), paths));
+  expect(result).toMatchObject({ told: 0, stdout: "one\ntwo\nthree\n", stderr: "early\nlate\nlast\n" });
+  if (paths.stdout === undefined) return expect(result.log).toMatchObject({ stdout: result.stdout });
+  expect(readFileSync(inData(pod, "out"), "utf8")).toBe(result.stdout);
+  expect(readFileSync(inData(pod, "err"), "utf8")).toBe(result.stderr);
+});
+
+test.each([
+  { title: "with paths", paths: { stdout: "/data/out", stderr: "/data/err" } },
+  { title: "without", paths: {} },
+])("a command that kills all that it can see keeps its output and its code: $title", async ({ paths }) => {
+  using pod = makeScratchPod();
+  const script = "echo before; sleep 9 & kill -9 -1; echo alive; echo still >&2; exit 7";
+  const result = await run(pod, sh(script, paths));
+  expect(result).toMatchObject({ told: 7, stdout: "before\nalive\n", stderr: "still\n" });
+});
+
+test("more than the container's log takes is left out there, with its number of bytes, and holds nothing up", async () => {
+  using pod = makeScratchPod();
+  const script = "kill -STOP $(pgrep -x busybox) 2>/dev/null; head -c 9000000 /dev/zero | tr '\\0' x; exit 3";
+  const result = await run(pod, sh(script, { stderr: "/data/err" }));
+  expect(result).toMatchObject({ told: 3 });
+  expect(result.stdout).toContain(`[tespod: ${9_000_000 - 8192} bytes left out]`);
 });
 
 test("without a path, output goes to the container's log and to the supervisor", async () => {
@@ -141,11 +171,14 @@ test("without a path, output goes to the container's log and to the supervisor",
   });
 });
 
-test("megabytes of output arrive whole in the container's log", async () => {
+test("of megabytes of output the container's log has what it takes, and says how much is missing", async () => {
   using pod = makeScratchPod();
-  const result = await run(pod, sh("head -c 5000000 /dev/zero | tr '\\0' x"));
-  expect(result.log.stdout.length).toBe(5_000_000);
-  expect(result.stdout).toContain(`[tespod: ${5_000_000 - 8192} bytes left out]`);
+  const result = await run(pod, sh("head -c 50000000 /dev/zero | tr '\\0' x"));
+  const leftOut = [...result.log.stdout.matchAll(/\n?\[tespod: (\d+) bytes left out\]\n/g)];
+  const missing = leftOut.reduce((sum, [, count]) => sum + Number(count), 0);
+  const words = leftOut.reduce((sum, [line]) => sum + line.length, 0);
+  expect(result.log.stdout.length - words + missing).toBe(50_000_000);
+  expect(result.stdout).toContain(`[tespod: ${50_000_000 - 8192} bytes left out]`);
 });
 
 test("the workdir is made and entered", async () => {
@@ -184,7 +217,11 @@ test("a gate that starts after its turn was given runs all the same", async () =
   step.tell("run");
   for (const word of ["done", "leave"] as const) step.tell(word);
   using gate = startGate(pod.roots, 0);
-  readOutput(sh(""), stepFolderIn(pod.roots, 0), makePlan([]), pod.roots.work);
+  await readOutput(sh(""), 0, {
+    step: stepFolderIn(pod.roots, 0),
+    plan: makePlan([]),
+    folder: pod.roots.work,
+  });
   expect(await gate.exitCode).toBe(4);
 });
 
@@ -203,7 +240,7 @@ test.each(["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH"])(
     await output.drained;
     for (const word of ["done", "leave"] as const) step.tell(word);
     expect(await gate.exitCode).toBe(7);
-    expect((await output.excerpts()).stdout).toBe("ready\nchild\nparent\n");
+    expect(output.excerpts().stdout).toBe("ready\nchild\nparent\n");
   },
 );
 

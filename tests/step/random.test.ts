@@ -3,7 +3,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
 import { openSteps, runExecutors } from "../../sidecar/supervisor/executors.ts";
 import { filesOf, installApplets, type LocalEnd, layOutFiles, runLocally } from "../support/local-run.ts";
@@ -29,11 +29,14 @@ async function runBehindGates(task: RandomTask): Promise<LocalEnd> {
       ignoreError: ignore_error,
     }),
   );
-  const plan = makePlan(executors, { logHeadBytes: 1e7, logTailBytes: 1e7 });
-  layOutPod(plan, pod.roots);
+  // The task's folder of this machine is what is mounted at that path.
+  const mounts = [{ path: task.folder, folder: basename(task.folder), file: false }];
+  const plan = makePlan(executors, { logHeadBytes: 1e7, logTailBytes: 1e7, mounts });
+  const roots = { ...pod.roots, work: dirname(task.folder) };
+  layOutPod(plan, roots);
   const ended: Extract<ReportEvent, { type: "executor-ended" }>[] = [];
   const report = (event: ReportEvent) => void (event.type === "executor-ended" && ended.push(event));
-  const context = { plan, roots: pod.roots, report, signal: AbortSignal.timeout(60_000) };
+  const context = { plan, roots, report, signal: AbortSignal.timeout(60_000) };
   const steps = openSteps(context);
   using gates = new DisposableStack();
   for (const index of executors.keys()) gates.use(startGate(pod.roots, index, ["env", "--default-signal"]));

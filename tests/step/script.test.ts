@@ -16,7 +16,7 @@ test("a script names neither the folder of the step nor that of the programs", (
 test.each([
   ["an argument", executor(["a", "b\0c"])],
   ["a variable", executor(["a"], { env: { A: "\0" } })],
-  ["a path", executor(["a"], { stdout: "/a\0" })],
+  ["a path", executor(["a"], { stdin: "/a\0" })],
 ])("NUL in %s is refused", (_, step) => {
   expect(() => stepScript(step)).toThrow("NUL");
 });

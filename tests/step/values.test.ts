@@ -59,31 +59,32 @@ async function output(
   roots: ReturnType<typeof makeScratchPod>["roots"],
   step: PlanExecutor,
 ): Promise<string> {
-  const plan = makePlan([step]);
+  const plan = makePlan([step], { mounts: [{ path: "/data", folder: "dir-0", file: false }] });
   layOutPod(plan, roots);
   const supervisor = openStep(stepFolderIn(roots, 0));
   using gate = startGate(roots, 0);
   expect(await supervisor.greeted).toBe(true);
-  readOutput(step, stepFolderIn(roots, 0), plan, roots.work);
+  const streams = await readOutput(step, 0, { step: stepFolderIn(roots, 0), plan, folder: roots.work });
   supervisor.tell("run");
   const code = await supervisor.ended;
+  await streams.drained;
   for (const word of ["done", "leave"] as const) supervisor.tell(word);
   expect({ code, ...gate.log }).toEqual({ code: 0, stdout: "", stderr: "" });
   expect(await gate.exitCode).toBe(0);
-  return readFileSync(step.stdout ?? "", "utf8");
+  return readFileSync(join(roots.work, "dir-0/out"), "utf8");
 }
 
-const files = (root: string) => ({ stdout: join(root, "out"), stderr: join(root, "err") });
+const files = { stdout: "/data/out", stderr: "/data/err" };
 
 test.each(values)("an argument holds %s", async (_, value) => {
   using pod = makeScratchPod();
-  const step = executor([printf, "%s\\0", "first", value, "last"], files(pod.root));
+  const step = executor([printf, "%s\\0", "first", value, "last"], files);
   expect(await output(pod.roots, step)).toBe(["first", value, "last", ""].join("\0"));
 });
 
 test.each(values)("a variable holds %s", async (_, value) => {
   using pod = makeScratchPod();
-  const step = executor([cat, "/proc/self/environ"], { env: { TESPOD_VALUE: value }, ...files(pod.root) });
+  const step = executor([cat, "/proc/self/environ"], { env: { TESPOD_VALUE: value }, ...files });
   expect((await output(pod.roots, step)).split("\0")).toContain(`TESPOD_VALUE=${value}`);
 });
 
@@ -97,7 +98,7 @@ test.each([
 ])("variables are named %s", async (names) => {
   using pod = makeScratchPod();
   const env = Object.fromEntries(names.split(" ").map((name) => [name, `a value/ of '${name}':*`]));
-  const step = executor([cat, "/proc/self/environ"], { env, ...files(pod.root) });
+  const step = executor([cat, "/proc/self/environ"], { env, ...files });
   const got = (await output(pod.roots, step)).split("\0");
   expect(got.filter((line) => line.includes("a value/ of")).sort()).toEqual(
     Object.entries(env)
@@ -108,7 +109,7 @@ test.each([
 
 test("the environment of the image is kept", async () => {
   using pod = makeScratchPod();
-  const step = executor([cat, "/proc/self/environ"], { env: { A: "1" }, ...files(pod.root) });
+  const step = executor([cat, "/proc/self/environ"], { env: { A: "1" }, ...files });
   process.env["TESPOD_OF_THE_IMAGE"] = "kept";
   expect((await output(pod.roots, step)).split("\0")).toContain("TESPOD_OF_THE_IMAGE=kept");
   delete process.env["TESPOD_OF_THE_IMAGE"];
@@ -124,12 +125,12 @@ test.each([
   mkdirSync(folder);
   symlinkSync(cat, join(folder, name));
   const env = { PATH: folder };
-  const step = executor([name, "/proc/self/cmdline"], { env, ...files(pod.root) });
+  const step = executor([name, "/proc/self/cmdline"], { env, ...files });
   expect(await output(pod.roots, step)).toBe(`${name}\0/proc/self/cmdline\0`);
 });
 
 test("a command by its path is told its path as it was given", async () => {
   using pod = makeScratchPod();
-  const step = executor(["bin/../bin/cat", "/proc/self/cmdline"], { workdir: "/", ...files(pod.root) });
+  const step = executor(["bin/../bin/cat", "/proc/self/cmdline"], { workdir: "/", ...files });
   expect(await output(pod.roots, step)).toBe("bin/../bin/cat\0/proc/self/cmdline\0");
 });

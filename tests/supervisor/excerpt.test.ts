@@ -1,6 +1,6 @@
 // Excerpts of long outputs.
 import { expect, test } from "bun:test";
-import { createExcerpt, joinExcerpt } from "../../sidecar/supervisor/excerpt.ts";
+import { createExcerpt } from "../../sidecar/supervisor/excerpt.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -39,8 +39,4 @@ test("a gigabyte passes in little memory", () => {
   for (let index = 0; index < 1024; index += 1) kept.add(chunk);
   expect(kept.text()).toContain(`[tespod: ${1024 * 1024 * 1024 - 2000} bytes left out]`);
   expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024);
-});
-
-test("a head and a tail from a file are joined in the same way", () => {
-  expect(joinExcerpt(bytes("ab"), bytes("yz"), 26)).toBe("ab\n[tespod: 22 bytes left out]\nyz");
 });

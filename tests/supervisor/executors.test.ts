@@ -44,6 +44,14 @@ function close(fd: number): void {
   closeSync(fd);
 }
 
+/** The streams as a command and the copies of them leave them that is over. */
+function endStreams(index: number): void {
+  for (const name of ["stdout", "stderr"]) {
+    open(index, `${name}.log`);
+    close(open(index, name));
+  }
+}
+
 const types = (events: ReportEvent[]): string[] => events.map(({ type }) => type);
 const moment = (milliseconds = 50): Promise<void> => Bun.sleep(milliseconds);
 
@@ -57,7 +65,7 @@ test.each([
     const [first, second] = [open(0, "report"), open(1, "report")];
     for (const report of [first, second]) writeSync(report, "hello\n");
     await moment();
-    for (const name of ["stdout", "stderr"]) close(open(0, name));
+    endStreams(0);
     writeSync(first, "exit 0\n");
     await moment();
     expect(types(events)).toEqual(["executor-started"]);
@@ -70,7 +78,7 @@ test.each([
   10_000,
 );
 
-test("output that is never closed is waited for a second, and kept as far as it came", async () => {
+test("output that is never closed is waited for some seconds, and kept as far as it came", async () => {
   const { events } = start(makePlan([executor(["a"])]));
   const report = open(0, "report");
   writeSync(report, "hello\n");
@@ -80,9 +88,9 @@ test("output that is never closed is waited for a second, and kept as far as it 
   close(stderr);
   writeSync(report, "exit 0\n");
   close(report);
-  await moment(500);
+  await moment(900);
   expect(types(events)).toEqual(["executor-started"]);
-  await moment(1000);
+  await moment(2000);
   expect(events.at(-1)).toMatchObject({ type: "executor-ended", stdout: "so far", exitCode: 0 });
 });
 
@@ -94,7 +102,7 @@ test("what an executor itself writes to its gate's report does no harm", async (
     writeSync(report, "x".repeat(50_000));
     await moment(5);
   }
-  for (const name of ["stdout", "stderr"]) close(open(0, name));
+  endStreams(0);
   writeSync(report, "\nexit 7\nexit 0\n");
   close(report);
   expect(await outcome).toBe("executor-error");
@@ -112,7 +120,7 @@ test.each([
   const report = open(0, "report");
   writeSync(report, row.hello);
   await moment();
-  for (const name of ["stdout", "stderr"]) close(open(0, name));
+  endStreams(0);
   writeSync(report, `exit ${row.code}\n`);
   close(report);
   await outcome;
@@ -129,7 +137,7 @@ test("a turn that the executor has filled does not stop the supervisor", async (
   expect(() => {
     for (;;) writeSync(turn, "x".repeat(1000));
   }).toThrow("EAGAIN");
-  for (const name of ["stdout", "stderr"]) close(open(0, name));
+  endStreams(0);
   writeSync(report, "exit 0\n");
   close(report);
   expect(await outcome).toBe("complete");
