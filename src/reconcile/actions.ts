@@ -161,15 +161,41 @@ async function journalOf(record: TaskRecord, { cluster, clock }: Dependencies, s
 }
 
 async function remove(
-  { id, run }: TaskRecord,
+  record: TaskRecord,
   graceSeconds: number,
-  { cluster, pods }: Dependencies,
+  dependencies: Dependencies,
   signal: AbortSignal,
 ): Promise<Next> {
+  const { cluster, pods } = dependencies;
+  const { id, run } = record;
   const name = podName(id, run.attempt);
+  if (mayBeUploading(record)) await noteUploads(record, dependencies, signal);
   await cluster.deletePod(name, { graceSeconds, uid: run.podUid || undefined }, signal);
   pods.markDeleting(name);
   return "again";
+}
+
+/** A task that ends by itself has told of all its uploads; a cancel may come before it could. */
+const mayBeUploading = ({ state, task, run }: TaskRecord): boolean =>
+  state === "CANCELING" && (task.outputs?.length ?? 0) > 0 && run.released === task.executors.length;
+
+/** A cancel waits no longer for it. */
+const noteMillisecondsMax = 2000;
+
+/** What the pod has begun to upload goes with its journal: a supervisor that was killed cannot tell of it any more. */
+async function noteUploads(
+  record: TaskRecord,
+  dependencies: Dependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(noteMillisecondsMax)]);
+  try {
+    const { record: told, additions } = await journalOf(record, dependencies, limit);
+    if (told !== record) await dependencies.store.save(told, additions);
+  } catch (error) {
+    signal.throwIfAborted();
+    dependencies.log.warn("journal not read before a cancel", { task: record.id, error });
+  }
 }
 
 async function removeStrangers(

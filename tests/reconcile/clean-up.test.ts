@@ -5,7 +5,7 @@ import { UPLOADS_LEFT } from "../../sidecar/contract/uploads.ts";
 import { ClusterError } from "../../src/cluster/cluster.ts";
 import { decide, type Sight } from "../../src/reconcile/decide.ts";
 import { newRecord, noAdditions, type Run } from "../../src/tes/record.ts";
-import { makeFacts, makePolicy, makeRecord, makeTask, now, secondsAgo } from "../support/make.ts";
+import { makeFacts, makePolicy, makeRecord, makeReport, makeTask, now, secondsAgo } from "../support/make.ts";
 import { containerEnded, createStandIn, onNode, type StandIn, successfulLife } from "./cluster-stand-in.ts";
 import { openWatchedStore, startService } from "./service.ts";
 
@@ -83,6 +83,48 @@ test("an earlier attempt that was killed is cleaned up after by the end of the l
   const end = await liveThrough(createStandIn({ live }), 1);
   expect(end).toMatchObject({ state: "COMPLETE", left: [] });
   expect(end.made).toEqual([["supervise"], ["supervise"], ["clean-up", "tes-abc-1", "tes-abc-2"]]);
+});
+
+test.each([
+  {
+    title: "is read first, and what it began to upload is aborted",
+    isReadable: true,
+    made: ["supervise", "clean-up"],
+  },
+  { title: "cannot be read is canceled all the same", isReadable: false, made: ["supervise"] },
+])("a canceled task whose journal $title", async ({ isReadable, made }) => {
+  await using store = openWatchedStore();
+  const output = { url: "s3://bucket/key", path: "/out/x", type: "FILE" as const };
+  await store.create(newRecord(makeTask({ outputs: [output] }), "abc", new Date()), noAdditions);
+  const told = makeReport(1, { type: "executor-started", executor: 0 });
+  const untold = makeReport(2, { type: "upload-begun", url: "s3://bucket/key", upload: "u1" });
+  const cluster = createStandIn({
+    live: (pod, { update }) => {
+      const name = pod.metadata?.name ?? "";
+      update(name, onNode);
+      if (isCleanUp(pod))
+        setTimeout(() => update(name, { containerStatuses: [containerEnded("supervisor", 0, "")] }), 5);
+      return Promise.resolve();
+    },
+  });
+  cluster.journals.set("tes-abc-1/supervisor", `${JSON.stringify(told)}\n${JSON.stringify(untold)}\n`);
+  if (!isReadable) cluster.readLog = () => Promise.reject(new ClusterError("unavailable", "no such kubelet"));
+  const commands: (string | undefined)[] = [];
+  const createPod = cluster.createPod;
+  cluster.createPod = (pod, signal) => {
+    commands.push(pod.spec?.containers[0]?.args?.[0]);
+    return createPod(pod, signal);
+  };
+  await using service = startService(store, cluster, clock);
+  await store.until("abc", ({ run }) => run.created);
+  await service.reconciler.report("abc", 1, [told]);
+  await service.reconciler.cancel("abc");
+  const { state } = await store.until("abc", ({ live }) => !live);
+  expect({ state, commands, left: [...cluster.pods.keys()] }).toEqual({
+    state: "CANCELED",
+    commands: [...made],
+    left: [],
+  });
 });
 
 test("a task whose supervisor had its word needs no other pod", async () => {

@@ -57,8 +57,9 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
 
   /** Stops the service while it works. */
   async function whileFrozen(deployed: Deployed, work: () => Promise<unknown>) {
-    const pod = await deployed.kubectl(["get", "pods", "-l", "app.kubernetes.io/name=tespod", "-o", "name"]);
-    const processes = await processesOf(deployed, pod.trim().replace("pod/", ""), "tespod");
+    const kubectl = deployed.serviceKubectl;
+    const pod = await kubectl(["get", "pods", "-l", "app.kubernetes.io/name=tespod", "-o", "name"]);
+    const processes = await processesOf({ kubectl }, pod.trim().replace("pod/", ""), "tespod");
     for (const { pid } of processes) process.kill(pid, "SIGSTOP");
     try {
       await work();
