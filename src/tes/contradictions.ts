@@ -54,11 +54,11 @@ function faultOf(claim: Claim, files: FilesBySource): Fault[] {
   return [{ path: claim.field, message }];
 }
 
-/** NUL sorts before all that a name can hold, so nothing comes between a folder and what is in it. */
+/** With a slash at the end a folder's key begins the keys of all that is in it, and so they follow it. */
 function inOrderOfWalk(claims: readonly Claim[]): { key: string; claims: Claim[] }[] {
   const byKey = new Map<string, Claim[]>();
   for (const claim of claims) {
-    const key = claim.path === "/" ? "" : `${claim.path.slice(1).replaceAll("/", "\0")}\0`;
+    const key = claim.path === "/" ? "/" : `${claim.path}/`;
     const same = byKey.get(key);
     if (same) same.push(claim);
     else byKey.set(key, [claim]);

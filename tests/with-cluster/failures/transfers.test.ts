@@ -74,7 +74,7 @@ describe.skipIf(cluster === undefined)("a task whose files or images are not to 
     },
     {
       title: "a host that nobody knows",
-      url: "http://no-such-host.invalid/out",
+      url: "http://no-such.default.svc.cluster.local/out",
       words: "its host is not known",
     },
   ])(
