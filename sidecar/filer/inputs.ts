@@ -8,6 +8,7 @@ import { inWords } from "./contradiction.ts";
 import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
+import { collectAfter } from "./garbage.ts";
 import { type Lanes, openLanes } from "./lanes.ts";
 import { emptyMarker, isItself, lostBytes, nothingBelow } from "./markers.ts";
 import type { StagedInput } from "./meeting.ts";
@@ -235,6 +236,7 @@ async function downloadFile({ path, url }: Download, input: UrlInput, stage: Sta
     });
     stage.done.bytes += bytes;
     stage.done.files += 1;
+    collectAfter(stage.done.files);
   } catch (error) {
     throw inWords(error, path, input.index, stage.inputs);
   }

@@ -8,6 +8,7 @@ import { publicUrl } from "../contract/scheme.ts";
 import { deadline } from "./deadline.ts";
 import { openDrivers, type StorageOf } from "./drivers.ts";
 import type { FilerContext } from "./filer.ts";
+import { collectAfter } from "./garbage.ts";
 import { NotInside, openInside } from "./inside.ts";
 import { type Lanes, openLanes } from "./lanes.ts";
 import { mountsOf, taskFolder } from "./mounts.ts";
@@ -92,6 +93,7 @@ export async function uploadOutputs({
     note,
     uploaded: (file) => {
       done.files += 1;
+      collectAfter(done.files);
       done.bytes += file.sizeBytes;
       batch.push(file);
       if (batch.length >= REPORTED_FILES_MAX) flush();

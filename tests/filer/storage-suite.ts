@@ -91,6 +91,7 @@ const names = [
   "back\\slash",
   "-dash",
   ".dot",
+  "n".repeat(255),
 ];
 
 /** The rows that every kind of storage must pass. */
