@@ -65,6 +65,22 @@ function testFullDisk(): void {
     await again.close();
   }, 60_000);
 
+  test("opened while it is full, what is there can be read, and nothing more is stored", async () => {
+    using disk = mount(4);
+    const before = open(disk);
+    await create(before, "before");
+    disk.fill();
+    await before.close();
+    // The log that was closed has left its room.
+    disk.fill();
+    const store = open(disk);
+    expect(await store.liveIds()).toEqual(["before"]);
+    await expect(store.check()).rejects.toMatchObject({ kind: "full" });
+    disk.empty();
+    await store.check();
+    await store.close();
+  }, 60_000);
+
   test("a task that is too large for the room that is left takes no small one with it", async () => {
     using disk = mount(4);
     const store = open(disk);

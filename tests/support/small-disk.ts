@@ -32,8 +32,9 @@ export function mountSmallDisk(megabytes: number): SmallDisk | { missing: string
       }
     },
     empty: () => rmSync(filler),
+    // Lazily: what a test that failed holds open must not keep it.
     [Symbol.dispose]() {
-      const { status, stderr } = spawnSync("umount", [folder]);
+      const { status, stderr } = spawnSync("umount", ["--lazy", folder]);
       if (status !== 0) throw new Error(`Cannot unmount "${folder}": ${stderr}`);
       rmSync(folder, { recursive: true });
     },
