@@ -38,6 +38,12 @@ export function uploadUrl(output: PlanOutput, found: TaskPath, file: TaskPath, i
     const rest = cutPrefix(file, prefix);
     if (rest === undefined)
       throw new StorageError("permanent", `"${file}" does not begin with the path prefix "${prefix}"`);
+    // Storage would take it for the folder itself, or for the one above.
+    if (/^\.\.?(?:\/|$)/.test(rest))
+      throw new StorageError(
+        "permanent",
+        `"${file}" without the path prefix "${prefix}" is "${rest}", which names no file`,
+      );
     return joinUrl(output.url, rest);
   }
   const below = relativeTo(file, found);

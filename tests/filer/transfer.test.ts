@@ -111,6 +111,16 @@ test("a match that does not begin with the prefix is an error", () => {
 });
 
 test.each([
+  ["/d/..*", "/d/.", "/d/...", ".."],
+  ["/d/a.*/x", "/d/a", "/d/a./x", "./x"],
+])("what is left of a match of %p without %p is no way up", (path, prefix, file, left) => {
+  const match = normalizePath(file);
+  expect(() => uploadUrl(output(path, "file:///o", prefix), match, match)).toThrow(
+    `is "${left}", which names no file`,
+  );
+});
+
+test.each([
   ["s3://b/k?x#y@z", "s3://b/k?x#y@z"],
   ["http://user:secret@host/p?signature=x#f", "http://host/p"],
   ["https://host/p@q", "https://host/p@q"],

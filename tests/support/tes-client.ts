@@ -7,6 +7,7 @@ export interface TesTask {
   readonly name?: string;
   readonly executors?: readonly { image: string; command: string[] }[];
   readonly inputs?: readonly { path: string; type: string; content?: string; url?: string }[];
+  readonly outputs?: readonly { path: string; type: string; url: string }[];
   readonly logs?: readonly TesTaskLog[];
   readonly creation_time?: string;
 }

@@ -105,7 +105,7 @@ export async function uploadCase(given: Case): Promise<Difference | undefined> {
       outputs.map(({ wanted }) => wanted),
     ),
   );
-  // A file cannot be where a folder is.
+  // A file cannot be where a folder is, and nothing can be called "." or "..".
   if (expected === undefined)
     return reason === "done" ? { body, reason, expected, found: show(found) } : undefined;
   for (const path of found.keys()) if (path === "/") found.delete(path);
@@ -113,7 +113,7 @@ export async function uploadCase(given: Case): Promise<Difference | undefined> {
   return { body, reason, expected: show(expected), found: show(found) };
 }
 
-/** What of the files a storage can hold; undefined if it cannot hold them beside one another. */
+/** What of the files a storage can hold; undefined if not all of them. */
 function heldBy({ shape, hasEmptyNames }: Store, files: Files): Files | undefined {
   const collapse = (path: string) => path.replace(/\/+/g, "/");
   const held = new Map(
@@ -121,8 +121,9 @@ function heldBy({ shape, hasEmptyNames }: Store, files: Files): Files | undefine
       .filter(([path]) => shape !== "files" || !path.endsWith("/"))
       .map(([path, text]) => [shape === "tree" ? collapse(path) : path, text]),
   );
-  if (hasEmptyNames) return held;
   const paths = [...held.keys()];
+  if (paths.some((path) => path.split("/").some((name) => name === "." || name === ".."))) return undefined;
+  if (hasEmptyNames) return held;
   return paths.some((path) => !path.endsWith("/") && paths.some((other) => other.startsWith(`${path}/`)))
     ? undefined
     : held;

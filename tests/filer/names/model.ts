@@ -16,7 +16,7 @@ const lineEnds = ["\n", "\r", "\t\n"];
 
 export interface Kind {
   readonly hasLineEnds: boolean;
-  /** Whether " ." can be a name: MinIO takes it for ".". */
+  /** Whether " ." and "a\\." can be names: MinIO takes blanks away, and a backslash for a slash, before it looks for dots. */
   readonly hasBlankDots: boolean;
 }
 
@@ -25,8 +25,8 @@ export function randomName(dice: Dice, { hasLineEnds, hasBlankDots }: Kind): str
   const name = Array.from({ length: 1 + dice.integer(3) }, () =>
     dice.pick(dice.chance(0.8) ? morsels : some),
   ).join("");
-  const bare = hasBlankDots ? name : name.trim();
-  return bare === "." || bare === ".." ? "a" : name;
+  const parts = hasBlankDots ? [name] : name.split("\\").map((part) => part.trim());
+  return parts.some((part) => part === "." || part === "..") ? "a" : name;
 }
 
 export function randomTree(dice: Dice, kind: Kind, depth = 3): Tree {

@@ -58,6 +58,7 @@ test(
     const indexes = only === undefined ? Array.from({ length: count }, (_, index) => index) : [Number(only)];
     for (const index of indexes) {
       if (differences.length >= DIFFERENCES_MAX) break;
+      if (index > 0 && index % 1000 === 0) console.log(`${index} of ${count}`);
       const difference = await differenceIn(index);
       if (difference) differences.push(difference);
     }
