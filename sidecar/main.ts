@@ -15,7 +15,7 @@ import { storageSettings } from "./filer/settings.ts";
 import type { StorageSettings } from "./filer/storage.ts";
 import { reasonOf } from "./reason.ts";
 import { Replan } from "./replan.ts";
-import { askToStart } from "./report/ask-to-start.ts";
+import { createAskToStart } from "./report/ask-to-start.ts";
 import { leaveLines, takeLines } from "./report/handover.ts";
 import { createJournal, type Journal, type JournalLine } from "./report/journal.ts";
 import { createPoster, type Poster } from "./report/poster.ts";
@@ -201,7 +201,7 @@ async function runSupervisor(program: Program): Promise<number> {
     signal,
     storage: storageFor(plan, program),
     ...(poster && secondsMax > 0
-      ? { askToStart: (stop) => askToStart({ journal, poster, report, secondsMax }, stop) }
+      ? { askToStart: createAskToStart({ journal, poster, report, secondsMax }) }
       : {}),
   });
   report({ type: "finished", ...ending });

@@ -46,6 +46,8 @@ const event = v.variant("type", [
     type: v.literal("redirected"),
     inputs: v.array(v.strictObject({ input: count, path: v.optional(v.string()) })),
   }),
+  /** From now on the first executor will wait so long for the service, counted from "ready". */
+  v.strictObject({ type: v.literal("waiting"), seconds: count }),
   /**
    * The first executor can start. It is started once the service has acknowledged this event, or has kept silent for as long
    * as the pod was told to wait.

@@ -4,6 +4,7 @@ import type { ReportEvent } from "../contract/report.ts";
 import { stopDelaySeconds } from "../contract/stop-delay.ts";
 import { taskFolder } from "../filer/mounts.ts";
 import { reasonOf } from "../reason.ts";
+import type { AskToStart } from "../report/ask-to-start.ts";
 import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { stepFolderIn } from "../step/folder.ts";
@@ -41,7 +42,7 @@ export interface ExecutorsContext {
   report: Report;
   signal: AbortSignal;
   /** Waits until the first executor may start; absent: it may. Throws the signal's reason. */
-  askToStart?: (signal: AbortSignal) => Promise<void>;
+  askToStart?: AskToStart;
 }
 
 export const openSteps = ({ plan, roots }: Pick<ExecutorsContext, "plan" | "roots">): Step[] =>

@@ -45,6 +45,8 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
     case "note":
     case "progress":
       return run;
+    case "waiting":
+      return run.hold === undefined ? run : { ...run, hold: { ...run.hold, seconds: event.seconds } };
     case "ready":
       return { ...run, ready: true };
     case "redirected":
@@ -118,6 +120,7 @@ function describe(event: ReportEvent): string | undefined {
       return event.outcome === "interrupted"
         ? `Interrupted: ${event.message ?? "no reason given"}`
         : event.message;
+    case "waiting":
     case "ready":
     case "redirected":
     case "upload-begun":

@@ -47,7 +47,7 @@ export class SimulatedPod {
   deletionTime: number | undefined;
   private readonly base: V1Pod;
   private readonly fate: Fate;
-  private readonly waitSeconds: number;
+  private waitSeconds: number;
   private readonly created: number;
   private acknowledged = 0;
   private asked: number | undefined;
@@ -106,7 +106,18 @@ export class SimulatedPod {
       this.gone = true;
     if (!this.supervises(now)) return;
     if (this.journal.length === 0) this.say({ type: "staged", files: 0, bytes: 0, milliseconds: 0 });
+    if (this.waitSeconds > 0 && this.asked === undefined && now >= this.supervisorTime + 5) this.promise();
     if (now >= this.supervisorTime + this.fate.gate) this.goOn(now);
+  }
+
+  /** As the supervisor does: first that it waits, and once that is acknowledged, that it will for longer. */
+  private promise(): void {
+    const waiting = this.journal.findLast(({ event }) => event.type === "waiting");
+    if (waiting === undefined) this.say({ type: "waiting", seconds: this.waitSeconds });
+    else if (this.waitSeconds < 600 && waiting.sequence <= this.acknowledged) {
+      this.waitSeconds = 600;
+      this.say({ type: "waiting", seconds: 600 });
+    }
   }
 
   private goOn(now: number): void {

@@ -5,7 +5,16 @@ import type { Situation } from "../../src/reconcile/decide.ts";
 import { holdOf, holdOnNode, stillHeld } from "../../src/reconcile/hold.ts";
 import { started } from "../../src/reconcile/started.ts";
 import type { Run } from "../../src/tes/record.ts";
-import { inSeconds, makeFacts, makePolicy, makeRecord, now, secondsAgo } from "../support/make.ts";
+import { applyReports } from "../../src/tes/reports.ts";
+import {
+  inSeconds,
+  makeFacts,
+  makePolicy,
+  makeRecord,
+  makeReport,
+  now,
+  secondsAgo,
+} from "../support/make.ts";
 
 interface Row extends Partial<Pick<Situation, "sight" | "looked">> {
   readonly title: string;
@@ -82,6 +91,10 @@ describe("no executor was started", () => {
       sight: onNode({ failed: { reason: "OutOfcpu", message: "Pod was rejected: no cpu" } }),
     },
     { title: "as it waits for our word, and has not waited long enough", run: held },
+    {
+      title: "as it has promised to wait for longer",
+      run: { hold: { from: secondsAgo(594), seconds: 600 }, acknowledged: { "stage-in": 0, supervisor: 2 } },
+    },
   ])("$title", (row) => expect(judge(row)).toBe("no"));
 });
 
@@ -171,6 +184,16 @@ describe("the wait of the first executor counts", () => {
     });
     expect(started({ ...situation, last: { facts: since(10), isFinal: true } })).toBe("no");
     expect(started({ ...situation, last: { facts: since(20), isFinal: true } })).toBe("unknown");
+  });
+
+  test("for as long as the pod says", () => {
+    const told = (run: Partial<Run>) =>
+      applyReports(makeRecord({ run }), [makeReport(1, { type: "waiting", seconds: 600 })]).record.run.hold;
+    expect(told({ hold: { from: secondsAgo(3), seconds: 20 } })).toEqual({
+      from: secondsAgo(3),
+      seconds: 600,
+    });
+    expect(told({})).toBeUndefined();
   });
 
   test("anew from each look at its journal by which it has not asked, and not once it has", () => {
