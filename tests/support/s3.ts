@@ -35,8 +35,15 @@ export function connectS3(server: S3Server): S3 {
       return items.map((item: { name?: string }) => item.name ?? "").toSorted();
     },
     async unfinished(bucket) {
-      const uploads = await Array.fromAsync(client.listIncompleteUploads(bucket, "", true));
-      return uploads.map(({ key }) => key);
+      for (;;) {
+        try {
+          const uploads = await Array.fromAsync(client.listIncompleteUploads(bucket, "", true));
+          return uploads.map(({ key }) => key);
+        } catch (error) {
+          // The client asks for the parts of each too, and one may have ended meanwhile.
+          if ((error as { code?: string }).code !== "NoSuchUpload") throw error;
+        }
+      }
     },
     async bucket(name) {
       if (!(await client.bucketExists(name))) await client.makeBucket(name, server.region);
