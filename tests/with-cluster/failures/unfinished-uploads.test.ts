@@ -103,7 +103,8 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
     "killed, and then canceled: no part is left",
     async () => {
       const id = await uploading(own, "parts-cancel");
-      await Promise.all([killSupervisor(own, id), own.tes.cancel(id)]);
+      await killSupervisor(own, id);
+      await own.tes.cancel(id);
       expect(["CANCELED", "SYSTEM_ERROR"]).toContain((await ended(own, id)).state ?? "");
       await nothingIsLeftOf(own, id);
       expect(await s3.unfinished("parts-cancel")).toEqual([]);
