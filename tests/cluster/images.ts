@@ -9,14 +9,17 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundledPackages } from "./bundled.ts";
 import { busyboxImage } from "./busybox-image.ts";
 import type { Cluster } from "./cluster.ts";
 import { ensureImage, type ImageDefinition, isLoaded } from "./image.ts";
 import { withLock } from "./lock.ts";
-import { type Architecture, ensureRootfs, hostArchitecture } from "./rootfs.ts";
+import { type Architecture, ensureRootfs, hostArchitecture, packagesOf, releaseOf } from "./rootfs.ts";
+import { spdxOf } from "./sbom.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { run, say, tryRun } from "./shell.ts";
 
@@ -27,7 +30,9 @@ const project = join(import.meta.dirname, "../..");
 
 // What the images are made from: with all of this as it was, they are as they were.
 const sources = ["src", "sidecar", "package.json", "package-lock.json", "Containerfile"];
-const ownSources = ["tests/cluster/images.ts", "tests/cluster/rootfs.sh"];
+const ownSources = ["images.ts", "sbom.ts", "bundled.ts", "rootfs.sh", "rootfs.lock"].map(
+  (name) => `tests/cluster/${name}`,
+);
 
 /**
  * Makes sure that the cluster has the images of the sources as they are now, and `localhost/busybox:1`.
@@ -77,8 +82,9 @@ export async function assembleContext(
   settings: Settings,
   architecture: Architecture,
   folder: string,
+  packages: "usual" | "pinned" = "usual",
 ): Promise<void> {
-  const rootfs = await ensureRootfs(settings.cacheFolder, architecture);
+  const rootfs = await ensureRootfs(settings.cacheFolder, architecture, packages);
   const target = join(folder, architecture);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(join(target, "opt"), { recursive: true });
@@ -91,11 +97,15 @@ export async function assembleContext(
   for (const script of ["gate", "await-layout", "no-format"]) {
     cpSync(join(project, `sidecar/step/${script}.sh`), join(target, "opt", script));
   }
-  for (const [name, entry] of [
-    ["tespod", "src/main.ts"],
-    ["tespod-sidecar", "sidecar/main.ts"],
+  for (const [name, entry, image] of [
+    ["tespod", "src/main.ts", "tespod-service"],
+    ["tespod-sidecar", "sidecar/main.ts", "tespod-sidecar"],
   ] as const) {
-    await compile(entry, join(target, name), architecture);
+    const metafile = join(folder, `${architecture}-${name}.json`);
+    await compile(entry, join(target, name), { architecture, metafile });
+    const sbom = await billOf(image, { architecture, rootfs, metafile });
+    writeFileSync(join(target, `${image}.spdx.json`), `${JSON.stringify(sbom, undefined, 1)}\n`);
+    rmSync(metafile);
     say(`Compiled ${name} for ${architecture} (${(statSync(join(target, name)).size / 1e6).toFixed(1)} MB)`);
   }
 }
@@ -104,27 +114,64 @@ export async function assembleContext(
 export async function compile(
   entry: string,
   path: string,
-  architecture: Architecture = hostArchitecture,
+  { architecture = hostArchitecture, metafile }: { architecture?: Architecture; metafile?: string } = {},
 ): Promise<void> {
   const isOwn = process.platform === "linux" && architecture === hostArchitecture;
   const target = isOwn ? [] : [`--target=bun-linux-${architecture === "amd64" ? "x64" : "arm64"}`];
   // Split, what a program loads only when it needs it takes no memory until then.
   const flags = ["--compile", "--minify", "--bytecode", "--splitting", "--format=esm", ...target];
+  if (metafile !== undefined) flags.push(`--metafile=${metafile}`);
   await run(process.execPath, ["build", ...flags, entry, "--outfile", path], {
     cwd: project,
     timeoutSeconds: 300,
   });
 }
 
+/** Debian's packages in each image. */
+const debian = {
+  "tespod-service": ["libc6", "ca-certificates"],
+  "tespod-sidecar": ["libc6", "ca-certificates", "mksh", "busybox-static"],
+} as const;
+
+interface Parts {
+  readonly architecture: Architecture;
+  readonly rootfs: string;
+  readonly metafile: string;
+}
+
+/** The SPDX document of an image of which the bundler wrote that file. */
+export async function billOf(
+  name: keyof typeof debian,
+  { architecture, rootfs, metafile }: Parts,
+): Promise<object> {
+  const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
+  const names: readonly string[] = debian[name];
+  const [revision, created] = (await git("log", "-1", "--format=%H %cI")).split(" ");
+  return spdxOf({
+    name,
+    version,
+    revision: revision || "unknown",
+    architecture,
+    // Of what it is built from, so that the same sources give the same document.
+    created: `${new Date(created || Date.now()).toISOString().slice(0, 19)}Z`,
+    distribution: releaseOf(rootfs),
+    debian: packagesOf(rootfs).filter((each) => names.includes(each.name)),
+    npm: bundledPackages(project, metafile),
+  });
+}
+
+/** What git says of the project; empty outside of a repository. */
+const git = async (...args: string[]): Promise<string> =>
+  (await tryRun("git", ["-C", project, ...args]).catch(() => undefined))?.stdout.trim() ?? "";
+
 async function definition(
   target: keyof typeof images,
   contentHash: string,
 ): Promise<(context: string) => ImageDefinition> {
   const { version, repository } = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
-  const revision = await tryRun("git", ["-C", project, "rev-parse", "HEAD"]).catch(() => undefined);
   const labels = {
     VERSION: version,
-    REVISION: revision?.stdout.trim() || "unknown",
+    REVISION: (await git("rev-parse", "HEAD")) || "unknown",
     SOURCE: repository?.url ?? repository ?? "unknown",
     TARGETARCH: hostArchitecture,
   };

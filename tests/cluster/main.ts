@@ -25,9 +25,10 @@ Commands
   down          end it and all it left in the kernel; --purge: its state too, but not the built programs
   status        say what runs and whether it is healthy; exit code 0 if so, else 1
   images        build the images of the service and the sidecar and load them
-                  --context FOLDER  only assemble the build context for the Containerfile there
-                  --arch ARCH       for amd64 or arm64 (with --context; may be repeated)
-                  --fresh           with the newest Debian packages
+                  --context FOLDER  only assemble the build context for the Containerfile there, with SBOMs, of the Debian
+                                    packages that tests/cluster/rootfs.lock names and no others
+                  --arch ARCH       for amd64 or arm64 (with --context or --fresh; may be repeated)
+                  --fresh           with the newest Debian packages, which are written into rootfs.lock
   kubeconfig    print the kubeconfig's path of the cluster that is up
 
 Which cluster: the one KUBECONFIG names; else one of kind, if kind is installed and Docker or podman answers;
@@ -112,7 +113,7 @@ async function images(settings: Settings, options: Options): Promise<number> {
     parseArchitecture,
   );
   for (const architecture of options.fresh ? architectures : []) {
-    await ensureRootfs(settings.cacheFolder, architecture, { fresh: true });
+    await ensureRootfs(settings.cacheFolder, architecture, "newest");
   }
   if (options.context === undefined) {
     const built = await buildImages(await ensureCluster(settings), settings);
@@ -122,7 +123,7 @@ async function images(settings: Settings, options: Options): Promise<number> {
   const folder = resolve(options.context);
   mkdirSync(folder, { recursive: true });
   for (const architecture of architectures) {
-    await assembleContext(settings, architecture, folder);
+    await assembleContext(settings, architecture, folder, "pinned");
   }
   print([folder]);
   return 0;
