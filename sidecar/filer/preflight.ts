@@ -11,8 +11,8 @@ export interface Preflight extends Disposable {
 
 /** A server that is slower than this has not said no, and the upload will see. */
 const ANSWER_MILLISECONDS_MAX = 5000;
-/** What a task waits for answers when all else is ready. */
-const WAIT_MILLISECONDS_MAX = 250;
+/** What a task waits for answers when all else is ready: a busy node takes some 300 for a host that it asks for twice. */
+const WAIT_MILLISECONDS_MAX = 500;
 
 /** Only a clear answer ends the task: silence and trouble on the way do not, as they may pass until the upload. */
 export function startPreflight(context: FilerContext): Preflight {

@@ -10,7 +10,7 @@ const ASKED_AT_ONCE = 16;
 /** Of more targets the uploads will tell. */
 const TARGETS_MAX = 64;
 /** A name server may lag behind others. */
-const UNKNOWN_HOST_PAUSE_MILLISECONDS = 200;
+const UNKNOWN_HOST_PAUSE_MILLISECONDS = 50;
 
 interface Asked {
   readonly index: number;

@@ -57,6 +57,16 @@ test("a bucket that is not there: told with the field, and the executor never st
   expect(end.gates).toEqual([0]);
 });
 
+test("a host that nobody knows is told although the gate is there at once, and the executor never starts", async () => {
+  const url = "http://no-such-host.invalid/x";
+  const end = await runPod(pod, { plan: plan(url) });
+  expect(last(end.supervisor?.events)).toMatchObject({
+    outcome: "system-error",
+    message: `outputs[0].url: Cannot upload to "${url}": its host is not known`,
+  });
+  expect(hasRun()).toBe(false);
+});
+
 test("a bucket that is there: the executor runs", async () => {
   const url = `s3://${await servers.minio.makeBucket()}/x`;
   const end = await runPod(pod, { plan: plan(url), environment: environment() });
