@@ -115,6 +115,8 @@ export async function uploadCase(given: Case): Promise<Difference | undefined> {
 
 /** What of the files a storage can hold; undefined if not all of them. */
 function heldBy({ shape, hasEmptyNames }: Store, files: Files): Files | undefined {
+  const isDots = (name: string) => name === "." || name === "..";
+  if ([...files.keys()].some((path) => path.split("/").some(isDots))) return undefined;
   const collapse = (path: string) => path.replace(/\/+/g, "/");
   const held = new Map(
     [...files]
@@ -122,7 +124,6 @@ function heldBy({ shape, hasEmptyNames }: Store, files: Files): Files | undefine
       .map(([path, text]) => [shape === "tree" ? collapse(path) : path, text]),
   );
   const paths = [...held.keys()];
-  if (paths.some((path) => path.split("/").some((name) => name === "." || name === ".."))) return undefined;
   if (hasEmptyNames) return held;
   return paths.some((path) => !path.endsWith("/") && paths.some((other) => other.startsWith(`${path}/`)))
     ? undefined
