@@ -10,6 +10,7 @@ test.each([
   runc('exec: "/foo": stat /foo: no such file or directory'),
   runc('exec: "/foo": permission denied'),
   runc('exec: "/foo": is a directory'),
+  runc('exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory'),
   runc('error during container init: exec: "/foo": exec format error'),
   runc("exec /foo: exec format error"),
   runc("exec /foo: argument list too long"),
