@@ -144,7 +144,7 @@ describe.skipIf(cluster === undefined)("a token for storage", () => {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
     expect(claims).toMatchObject({
       aud: ["storage.example.org"],
-      sub: "system:serviceaccount:tespod-files-shared:storage-user",
+      sub: "system:serviceaccount:tespod-files-shared-tasks:storage-user",
     });
     expect(await run("exec-0", "/.tes/bin/busybox", "ls", "-A", "/.tes")).toBe("bin\nstep\n");
     const mounts = await run("exec-0", "/.tes/bin/busybox", "cat", "/proc/mounts");
