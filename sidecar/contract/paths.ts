@@ -42,6 +42,14 @@ export const logFifo = (stream: string): string => `${stream}.log`;
 
 export const stepFolder = (executor: number): string => `${STEPS}/${executor}`;
 
+/** In BIN, only of a plan that carries files: brings them into an executor's own root and back. */
+export const CARRY = "carry";
+/** In a step folder, for the same: the paths. */
+export const PLACES = "places";
+/** Where each executor sees what is carried, beside STEP; and its name in the task's folder of the work volume. */
+export const CARRIED_FOLDER = "carried";
+export const CARRIED = `${ROOT}/${CARRIED_FOLDER}`;
+
 /** Environment of stage-in and supervisor. The storage credentials (AWS_…) come beside these, from operator-named Secrets. */
 export const ENV_PLAN = "TESPOD_PLAN";
 /** Base URL of the service as seen from a pod; without it the journal alone carries the reports. */

@@ -50,7 +50,7 @@ const planExecutor = v.strictObject({
 
 /**
  * Where a path of the executors lies in the work volume: `folder` is its name directly below the task's folder of that
- * volume. `file` marks a mount of one single file (a path in a system folder of the image, which a folder mount would hide).
+ * volume. `file` marks a mount of one single file: an input in a system folder that the gate may not bring in.
  */
 const planMount = v.strictObject({
   path: absolutePath,
@@ -90,6 +90,11 @@ export const taskPlanSchema = v.strictObject({
   outputs: v.array(planOutput),
   executors: v.pipe(v.array(planExecutor), v.minLength(1)),
   mounts: v.array(planMount),
+  /**
+   * Files right in system folders, which a mount would hide: the gates bring them into their own root before the command, and
+   * back when it is over. The i-th is `carried/i` in the task's folder of the work volume.
+   */
+  carried: v.optional(v.array(absolutePath)),
   /** Folders inside of mounts that are there before any executor runs, and open to every user, as the mounts are. */
   folders: v.optional(v.array(absolutePath)),
   /** How much of each stdout and stderr is kept in the task's log: the first and the last bytes. */

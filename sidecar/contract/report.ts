@@ -53,6 +53,8 @@ const event = v.variant("type", [
    * as the pod was told to wait.
    */
   v.strictObject({ type: v.literal("ready") }),
+  /** Inputs that the first executor's gate may not bring in: in the next pod each is mounted by itself. */
+  v.strictObject({ type: v.literal("unplaced"), paths: v.array(v.string()) }),
   /** The executor's command was released: the task is RUNNING. */
   v.strictObject({ type: v.literal("executor-started"), executor: count }),
   /** The executor is over. Output that exceeds the plan's bounds has its middle cut. */

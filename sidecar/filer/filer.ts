@@ -5,7 +5,7 @@ import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { stageContent } from "./content.ts";
 import { type StagedInput, wavesOf } from "./meeting.ts";
-import { mustPlace, taskFolder } from "./mounts.ts";
+import { mustPlace, taskFolder, workMountsOf } from "./mounts.ts";
 import type { StorageSettings } from "./storage.ts";
 import { contentOf } from "./transfer.ts";
 import { openUnfinished } from "./unfinished.ts";
@@ -66,7 +66,7 @@ async function stageCopies(
   const done: Copied = { files: 0, bytes: 0, folders: [] };
   if (waves.length === 0) return done;
   using unfinished = openUnfinished(folder);
-  const place = (path: TaskPath) => mustPlace(path, plan.mounts, folder);
+  const place = (path: TaskPath) => mustPlace(path, workMountsOf(plan), folder);
   const ownText = (input: StagedInput): boolean => contentOf(input) !== undefined;
   // Those that come after no download. Most tasks have no other.
   const first = waves.findIndex((wave) => !wave.every(ownText));

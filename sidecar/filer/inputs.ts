@@ -12,7 +12,7 @@ import { collectAfter } from "./garbage.ts";
 import { type Lanes, openLanes } from "./lanes.ts";
 import { emptyMarker, isItself, lostBytes, nothingBelow } from "./markers.ts";
 import type { StagedInput } from "./meeting.ts";
-import { mustPlace, type Place, taskFolder } from "./mounts.ts";
+import { mustPlace, type Place, taskFolder, workMountsOf } from "./mounts.ts";
 import { boundedNotes } from "./notes.ts";
 import { type Progress, watchProgress } from "./progress.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -83,7 +83,7 @@ export async function downloadInputs(
   );
   using notes = boundedNotes(report);
   const stage: Stage = {
-    place: (path) => mustPlace(path, plan.mounts, folder),
+    place: (path) => mustPlace(path, workMountsOf(plan), folder),
     inputs: plan.inputs,
     unfinished,
     storageOf: openDrivers(storage, limit),

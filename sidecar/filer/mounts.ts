@@ -1,6 +1,7 @@
 // Mounts: where a path of the executors lies, in the work volume or in the shared claim.
 import { join } from "node:path";
 import { joinPath, normalizePath, segments, type TaskPath } from "../contract/path.ts";
+import { CARRIED_FOLDER } from "../contract/paths.ts";
 import type { PlanMount, TaskPlan } from "../contract/plan.ts";
 
 /** A mount of the executors; without `volume`, its folder is in the task's own of the work volume. */
@@ -9,10 +10,16 @@ export interface Mount extends PlanMount {
   volume?: string;
 }
 
-/** The mounts of the plan, with those that are in the shared claim itself: for reading only. */
-export const mountsOf = ({ mounts, inPlace = [] }: TaskPlan, files: string): Mount[] => [
+/** What lies in the task's folder of the work volume: its mounts, and what is carried, which the executors do not see mounted. */
+export const workMountsOf = ({ mounts, carried = [] }: Pick<TaskPlan, "mounts" | "carried">): PlanMount[] => [
   ...mounts,
-  ...inPlace.map(({ path, subPath }) => ({ path, folder: subPath, file: false, volume: files })),
+  ...carried.map((path, index) => ({ path, folder: `${CARRIED_FOLDER}/${index}`, file: false })),
+];
+
+/** The same with what is mounted of the shared claim itself: that is for reading only. */
+export const mountsOf = (plan: TaskPlan, files: string): Mount[] => [
+  ...workMountsOf(plan),
+  ...(plan.inPlace ?? []).map(({ path, subPath }) => ({ path, folder: subPath, file: false, volume: files })),
 ];
 
 /** A place in a volume: the mount that holds it, and its file name on this side. */

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TaskPath } from "../contract/path.ts";
-import { BUSYBOX, GATE, LAID_OUT, NO_FORMAT, SHELL } from "../contract/paths.ts";
+import { BUSYBOX, CARRIED_FOLDER, CARRY, GATE, LAID_OUT, NO_FORMAT, SHELL } from "../contract/paths.ts";
 import type { TaskPlan } from "../contract/plan.ts";
 import { mustPlace, taskFolder } from "../filer/mounts.ts";
 import type { Roots } from "../roots.ts";
@@ -22,8 +22,16 @@ export function layOut(plan: TaskPlan, roots: Roots): void {
   const noFormat = readFileSync(join(roots.imageBin, NO_FORMAT), "utf8");
   writeFileSync(join(roots.bin, NO_FORMAT), `#!${join(roots.bin, SHELL)}\n${noFormat}`, { mode: 0o755 });
   layOutMounts(plan, taskFolder(roots.work, plan));
-  makeStepFolders(plan.executors, roots);
+  if (plan.carried) layOutCarried(plan, roots);
+  makeStepFolders(plan, roots);
   writeFileSync(join(roots.steps, LAID_OUT), "");
+}
+
+function layOutCarried(plan: TaskPlan, roots: Roots): void {
+  copyFileSync(join(roots.imageBin, CARRY), join(roots.bin, CARRY));
+  const carried = join(taskFolder(roots.work, plan), CARRIED_FOLDER);
+  mkdirSync(carried, { recursive: true });
+  chmodSync(carried, 0o777);
 }
 
 function layOutMounts(plan: TaskPlan, folder: string): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   BUSYBOX,
   logFifo,
+  PLACES,
   REPORT_FIFO,
   STDERR_FIFO,
   STDOUT_FIFO,
@@ -13,9 +14,9 @@ import {
   stepFolder,
   TURN_FIFO,
 } from "../contract/paths.ts";
-import type { PlanExecutor } from "../contract/plan.ts";
+import type { PlanExecutor, TaskPlan } from "../contract/plan.ts";
 import type { Roots } from "../roots.ts";
-import { stepScript } from "./script.ts";
+import { placesScript, stepScript } from "./script.ts";
 
 /** The step folder of an executor below other roots. */
 export const stepFolderIn = (roots: Roots, executor: number): string =>
@@ -25,11 +26,16 @@ export const stepFolderIn = (roots: Roots, executor: number): string =>
  * Makes every executor's step folder. Wants umask 0: the FIFOs must be writable by whatever uid the executor runs as.
  * Not idempotent.
  */
-export function makeStepFolders(executors: readonly PlanExecutor[], roots: Roots): void {
+export function makeStepFolders(
+  { executors, carried = [] }: Pick<TaskPlan, "executors" | "carried">,
+  roots: Roots,
+): void {
   const fifos = executors.flatMap((executor, index) => {
     const folder = stepFolderIn(roots, index);
     mkdirSync(folder, { recursive: true, mode: 0o755 });
-    writeFileSync(join(folder, STEP_SCRIPT), stepScript(executor), { mode: 0o644 });
+    writeFileSync(join(folder, STEP_SCRIPT), stepScript(executor, carried), { mode: 0o644 });
+    if (carried.length > 0)
+      writeFileSync(join(folder, PLACES), placesScript(executor, carried), { mode: 0o644 });
     return fifoNames(executor).map((name) => join(folder, name));
   });
   // One process for all: the runtime has no mkfifo, and each start of a process costs milliseconds here.

@@ -3,7 +3,7 @@
 # writes nothing, works under any uid, and starts no process that it can do without.
 #
 # On the report FIFO it says "unwritable" if its folder is, "hello", "stopping" if it was itself told to end while the command
-# runs, later "usage BYTES TIME UNIT" and "exit CODE", last "alone". The open descriptor is its sign of life: the kernel closes
+# runs, later "usage BYTES TIME UNIT" and "exit CODE", last "alone"; and what `carry` says, between "carrying" and "carried" when it brings files out. The open descriptor is its sign of life: the kernel closes
 # it however the gate dies. From the turn FIFO it reads "run", "done" when its exit was noted, and "leave", at any time; an end
 # of file there says that the supervisor is dead. Exit code: the command's; 0 if it was not to run; 125 if the turn never came, or
 # was refused.
@@ -19,6 +19,8 @@ trap 'exit 143' TERM INT QUIT HUP USR1 USR2 WINCH
 exec 3>"$step/report" 4<"$step/turn"
 # A workdir that the image lacks was made by the runtime, for root alone.
 [[ -w . ]] || print -u3 unwritable
+# Files of system directories: whether they can be brought into this container.
+[[ ! -f $step/places ]] || "$bin/sh" "$bin/carry" check "$step" >&3 2>/dev/null 4<&-
 print -u3 hello
 turn=
 read -r -u4 turn
@@ -139,7 +141,16 @@ copied
 [[ $$ = 1 ]] || exit "$code"
 kill -KILL -1 2>/dev/null
 wait
-alone || exit "$code"
+isAlone=1
+alone || isAlone=
+# In the background, so that a signal ends the wait, and the gate, at once.
+if [[ -f $step/places ]]; then
+  print -u3 carrying
+  "$bin/sh" "$bin/carry" out "$step" >&3 2>/dev/null 4<&- &
+  wait $!
+  print -u3 carried
+fi
+[[ -n $isAlone ]] || exit "$code"
 print -u3 alone
 await leave
 exit "$code"

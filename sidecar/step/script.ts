@@ -1,5 +1,14 @@
 // Step script: one executor of the plan as a script for the gate's shell (mksh), every value in single quotes.
-import { BUSYBOX, NO_FORMAT, STDERR_FIFO, STDOUT_FIFO } from "../contract/paths.ts";
+import type { TaskPath } from "../contract/path.ts";
+import {
+  BUSYBOX,
+  CARRIED_FOLDER,
+  CARRY,
+  NO_FORMAT,
+  SHELL,
+  STDERR_FIFO,
+  STDOUT_FIFO,
+} from "../contract/paths.ts";
 import type { PlanExecutor } from "../contract/plan.ts";
 
 /** Names that mksh gives a meaning, or takes only some values for: these reach the command by way of `env`. */
@@ -19,11 +28,11 @@ const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
  * environment, folder and redirects of the plan, or with 127 (not found), 126 (not executable, or no program of this
  * machine), 125 (no workdir, or stdin cannot be opened), the reason on stderr. Throws on NUL, which no argument or variable can hold.
  */
-export function stepScript(executor: PlanExecutor): string {
+export function stepScript(executor: PlanExecutor, carried: readonly TaskPath[] = []): string {
   const lines = [
     // Not exported. An image that sets it has a shell like ours, and its reasons.
     `: "\${EXECSHELL=$1/${NO_FORMAT}}"`,
-    ...redirects(executor),
+    ...redirects(executor, carried),
     ...(executor.workdir === undefined ? [] : workdir(executor.workdir)),
     ...Object.entries(executor.env)
       .filter(([name]) => isShellName(name))
@@ -53,15 +62,31 @@ export const isOneStream = ({ stdout, stderr }: Pick<PlanExecutor, "stdout" | "s
   stdout !== undefined && stdout === stderr;
 
 /** The streams are FIFOs that the supervisor reads, so that they can be opened again by name, and by any user. */
-function redirects(executor: PlanExecutor): string[] {
+function redirects(executor: PlanExecutor, carried: readonly TaskPath[]): string[] {
   const { stdin } = executor;
+  const file = quote(stdin ?? "/dev/null");
+  const read = stdin === undefined ? -1 : carried.indexOf(stdin);
+  // Of what is carried the work volume's own, which is there also where the user may not have it in the root; or the image's.
+  const inWork = `"\${0%/*/*}/${CARRIED_FOLDER}/${read}"`;
   return [
     `exec >${inStep(STDOUT_FIFO)}`,
     isOneStream(executor) ? "exec 2>&1" : `exec 2>${inStep(STDERR_FIFO)}`,
-    // A failing `exec <file` would end the shell with 1, so the file is tried beforehand.
-    ...(stdin === undefined ? [] : [`true <${quote(stdin)} || exit 125`]),
-    `exec <${quote(stdin ?? "/dev/null")}`,
+    ...(carried.length === 0 ? [] : [`"$1/${SHELL}" "$1/${CARRY}" in "\${0%/*}" || exit 125`]),
+    ...(read < 0
+      ? readFrom(file)
+      : [`if [[ -e ${inWork} ]]; then`, ...readFrom(inWork), "else", ...readFrom(file), "fi"]),
   ];
+}
+
+/** A failing `exec <file` would end the shell with 1, so the file is tried beforehand. */
+const readFrom = (file: string): string[] => [`true <${file} || exit 125`, `exec <${file}`];
+
+/** What `carry` reads: the paths, and those that are this executor's own streams. */
+export function placesScript({ stdout, stderr }: PlanExecutor, carried: readonly TaskPath[]): string {
+  const streams = carried.map((path) => (path === stdout || path === stderr ? "1" : ""));
+  const array = (name: string, words: readonly string[]) =>
+    `set -A ${name} -- ${words.map(quote).join(" ")}\n`;
+  return array("paths", carried) + array("streams", streams);
 }
 
 function command({ command: argv, env }: PlanExecutor): string[] {

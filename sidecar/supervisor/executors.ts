@@ -9,6 +9,7 @@ import type { Report } from "../report/reporter.ts";
 import type { Roots } from "../roots.ts";
 import { stepFolderIn } from "../step/folder.ts";
 import { aborted, sleep, unlessAborted, within } from "../within.ts";
+import { broughtOut, tellUnseen, unplacedHint } from "./carried.ts";
 import { type Output, readOutput } from "./output.ts";
 import { openStep, type Step } from "./step.ts";
 import { type Ending, exitCodeOf, type Next, nextAction } from "./supervise.ts";
@@ -85,8 +86,7 @@ export async function runExecutors(
     codes.push(event.exitCode);
     if (fault) tellLost(context, event, fault);
     await dismiss(steps.slice(0, Math.max(0, codes.length - STAYING_MAX)));
-    const hint = event.exitCode === 0 ? undefined : workdirHint(context, steps, event.executor);
-    if (hint !== undefined) context.report({ type: "note", message: hint });
+    if (event.exitCode !== 0) tellHints(context, steps, event.executor);
   }
 }
 
@@ -99,6 +99,12 @@ function tellLost(
   const isFailed = exitCode !== 0 && plan.executors[executor]?.ignoreError !== true;
   if (!isFailed) throw new Lost(reasonOf(fault));
   report({ type: "note", message: reasonOf(fault) });
+}
+
+function tellHints(context: ExecutorsContext, steps: readonly Step[], index: number): void {
+  const step = steps[index];
+  const hints = [workdirHint(context, steps, index), step && unplacedHint(step, index, context.plan)];
+  for (const message of hints) if (message !== undefined) context.report({ type: "note", message });
 }
 
 /** A folder that only root may write to is the image's business, unless the executor failed: it may have failed of that. */
@@ -130,13 +136,14 @@ interface Ran {
   readonly fault: Error | undefined;
 }
 
-async function runExecutor(
-  { plan, roots, report, signal, stopped, askToStart }: ExecutorsContext & { stopped: Promise<void> },
-  steps: readonly Step[],
+type RunContext = ExecutorsContext & { stopped: Promise<void> };
+
+/** Waits for the gate, and for the service's word that the first executor may start. Throws if the gate is dead by then. */
+async function mustBeThere(
+  { plan, roots, signal, stopped, askToStart }: RunContext,
+  step: Step,
   index: number,
-): Promise<Ran> {
-  const [step, executor] = [steps[index], plan.executors[index]];
-  if (!step || !executor) throw new RangeError(`Cannot run executor ${index}: it is not in the plan`);
+): Promise<void> {
   const isThere = await unlessAborted(signal, step.greeted);
   if (isThere && index === 0) await askToStart?.(signal);
   if (!isThere || step.isClosed()) {
@@ -145,9 +152,17 @@ async function runExecutor(
     throw new Error(`Executor ${index} was killed before its turn`);
   }
   if (plan.inPlace) await mustBeAsSeen(plan, roots, signal);
+}
+
+async function runExecutor(context: RunContext, steps: readonly Step[], index: number): Promise<Ran> {
+  const { plan, roots, report, signal, stopped } = context;
+  const [step, executor] = [steps[index], plan.executors[index]];
+  if (!step || !executor) throw new RangeError(`Cannot run executor ${index}: it is not in the plan`);
+  await mustBeThere(context, step, index);
   const startTime = new Date().toISOString();
   const output = await openOutput(executor, index, { plan, roots });
   if (output instanceof Error) return await refuse(step, index, { startTime, reason: output, report });
+  tellUnseen(step, index, { plan, roots, report });
   step.tell("run");
   report({ type: "executor-started", executor: index });
   const ending = await endingOf(step, index, signal);
@@ -157,6 +172,7 @@ async function runExecutor(
   output.endLogs();
   step.tell("done");
   await within(OVER_MILLISECONDS_MAX, Promise.race([step.over, stopped]));
+  const unkept = await broughtOut(step, index, { plan, stopped });
   if (!signal.aborted) await output.end();
   const event = {
     type: "executor-ended",
@@ -167,7 +183,7 @@ async function runExecutor(
     ...step.usage(),
     ...output.excerpts(),
   } as const;
-  return { event, fault: output.fault() };
+  return { event, fault: output.fault() ?? unkept };
 }
 
 /** The error in words if a file that the executor names for its output cannot be opened. */

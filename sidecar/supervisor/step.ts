@@ -17,6 +17,10 @@ export interface Step {
   isWritable(): boolean;
   /** Whether the gate was told to end while its command ran, or died without a word: somebody outside ended it. */
   isStopped(): boolean;
+  /** Of the paths that are carried, those in whose directories the user of the container may not write; known with the greeting. */
+  unplaced(): readonly number[];
+  /** What the gate has told of bringing files out of its container. */
+  carried(): Carried;
   /** Nothing of the executor lives any more, but perhaps its gate. */
   over: Promise<void>;
   /** The gate is dead, however it died. */
@@ -27,8 +31,16 @@ export interface Step {
   isClosed(): boolean;
 }
 
+export interface Carried {
+  readonly state: "not yet" | "under way" | "over";
+  /** Of the paths that are carried, those that could not be kept, and why. */
+  readonly lost: readonly { readonly index: number; readonly reason: string }[];
+}
+
 /** More than this without a newline no gate writes; but the executor can. */
-const LINE_LENGTH_MAX = 100;
+const LINE_LENGTH_MAX = 300;
+/** A plan carries no more files. */
+const TOLD_MAX = 256;
 
 /** To be opened for all executors at the start: as long as it is, the gates know that the supervisor lives. */
 export function openStep(folder: string): Step {
@@ -40,11 +52,22 @@ export function openStep(folder: string): Step {
   const over = Promise.withResolvers<void>();
   let [open, stopped, told, writable] = [true, false, false, true];
   let usage: Usage = {};
+  const unplaced: number[] = [];
+  const lost: Carried["lost"][number][] = [];
+  let state: Carried["state"] = "not yet";
+  const hearOfFiles = (line: string): void => {
+    const [, word, index, reason = ""] = /^(unplaced|lost) (\d{1,3})(?: (.{0,200}))?/.exec(line) ?? [];
+    if (word === "unplaced" && unplaced.length < TOLD_MAX) unplaced.push(Number(index));
+    if (word === "lost" && lost.length < TOLD_MAX) lost.push({ index: Number(index), reason });
+    if (line === "carrying") state = "under way";
+    if (line === "carried") state = "over";
+  };
   const hear = (line: string): void => {
     if (line === "hello") greeted.resolve(true);
     if (line === "stopping") stopped = true;
     if (line === "unwritable") writable = false;
     if (line === "alone") over.resolve();
+    hearOfFiles(line);
     usage = parseUsage(line) ?? usage;
     const code = /^exit (\d{1,3})$/.exec(line)?.[1];
     if (code === undefined) return;
@@ -65,6 +88,8 @@ export function openStep(folder: string): Step {
     closed,
     usage: () => usage,
     isWritable: () => writable,
+    unplaced: () => unplaced,
+    carried: () => ({ state, lost }),
     isStopped: () => stopped || (!open && !told),
     isClosed: () => !open,
     tell(word) {

@@ -4,9 +4,11 @@ import { stageInputs, uploadOutputs } from "../filer/filer.ts";
 import { startPreflight } from "../filer/preflight.ts";
 import type { StorageSettings } from "../filer/storage.ts";
 import { reasonOf } from "../reason.ts";
+import { Replan } from "../replan.ts";
 import { cleanUp } from "../stage-in/clean-up.ts";
 import { layOut } from "../stage-in/layout.ts";
-import { within } from "../within.ts";
+import { unlessAborted, within } from "../within.ts";
+import { watchPlaces } from "./carried.ts";
 import { dismiss, type ExecutorsContext, Lost, openSteps, runExecutors } from "./executors.ts";
 import type { Step } from "./step.ts";
 
@@ -53,11 +55,16 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
     // And then: the gates that are there already see that they are waited for.
     steps.push(...openSteps(context));
     using preflight = startPreflight(context);
+    const unplaced = new AbortController();
+    const placed = watchPlaces(steps[0], context.plan, context.report);
+    placed.catch((error: unknown) => unplaced.abort(error));
     if (context.plan.staging === "supervisor") {
-      const staged = await stageInputs({ ...context, signal: preflight.signal });
+      const signal = AbortSignal.any([preflight.signal, unplaced.signal]);
+      const staged = await stageInputs({ ...context, signal });
       context.report({ type: "staged", ...staged });
     }
     await preflight.passed(steps[0]?.greeted ?? Promise.resolve());
+    await unlessAborted(context.signal, placed);
     const outcome = await runExecutors(context, steps).catch((error: unknown) => {
       if (error instanceof Lost) return error;
       throw error;
@@ -66,7 +73,7 @@ async function supervise(context: SupervisorContext, steps: Step[]): Promise<End
     return await upload(context, outcome);
   } catch (error) {
     if (context.signal.aborted) return { outcome: "interrupted", message: reasonOf(context.signal.reason) };
-    return { outcome: "system-error", message: reasonOf(error) };
+    return { outcome: error instanceof Replan ? "replan" : "system-error", message: reasonOf(error) };
   } finally {
     await (leaving ?? dismiss(steps));
   }

@@ -9,7 +9,7 @@ import type {
   V1VolumeMount,
 } from "@kubernetes/client-node";
 import * as paths from "../../sidecar/contract/paths.ts";
-import type { PlanMount, TaskPlan } from "../../sidecar/contract/plan.ts";
+import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { TaskRecord } from "../tes/record.ts";
 import * as names from "./names.ts";
 import { placement } from "./placement.ts";
@@ -205,13 +205,19 @@ function executorContainer(
       { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
       { name: names.volumes.steps, mountPath: paths.STEP, subPath: String(index), readOnly: true },
       ...plan.mounts.map((mount) => workMount(mount, plan.workFolder)),
+      ...(plan.carried
+        ? [workMount({ path: paths.CARRIED, folder: paths.CARRIED_FOLDER }, plan.workFolder)]
+        : []),
       // After those that they may lie in.
       ...inPlaceMounts(plan, settings),
     ],
   };
 }
 
-const workMount = ({ path, folder }: PlanMount, workFolder: string): V1VolumeMount => ({
+const workMount = (
+  { path, folder }: { path: string; folder: string },
+  workFolder: string,
+): V1VolumeMount => ({
   name: names.volumes.work,
   mountPath: path,
   subPath: workFolder === "" ? folder : `${workFolder}/${folder}`,

@@ -12,6 +12,8 @@ import { workMountsMost } from "./mount-bounds.ts";
 
 export interface Layout {
   readonly mounts: PlanMount[];
+  /** Files right in system folders, which the gates bring in and out. */
+  readonly carried: TaskPath[];
   /** Directories inside of mounts that executors may count on. */
   readonly folders: TaskPath[];
   /** Those of the mounts that nothing of the task names: they hold directories that are too many to mount each. */
@@ -21,19 +23,29 @@ export interface Layout {
 /**
  * The mounts of a task: the folder of every file, every DIRECTORY and volume, the fixed part of every wildcard; what lies
  * in another of them is left out, since mounts inside mounts of the same volume would hide files. A folder mount hides the
- * image's own content, so a file right in a system folder is mounted by itself, and a workdir only where no image has
+ * image's own content, so a file right in a system folder is carried in and out by the gates (those in `unplaced` are mounted by themselves), and a workdir only where no image has
  * anything to hide. Any other workdir that the image lacks is made by the runtime, for root. What is mounted `inPlace` has a
  * mount of its own, in its folder's if there is one. Of more folders than a container may have mounts, some are merged into
  * those that hold them. Throws TesError "invalid" if they are too many even so.
  */
-export function planLayout(task: Task, inPlace: readonly PlanInPlace[] = []): Layout {
+export function planLayout(
+  task: Task,
+  inPlace: readonly PlanInPlace[] = [],
+  unplaced: readonly string[] = [],
+): Layout {
   const wanted = wantedPaths(task);
   const inPlaceOf = holderAmong(outermostKeys(inPlace.map(({ path }) => path)));
   const isCopied = (path: TaskPath | undefined): path is TaskPath =>
     path !== undefined && inPlaceOf(path) === undefined;
   const own = outermostKeys(wanted.map(({ folder }) => folder).filter(isCopied));
   const holderOf = holderAmong(own);
-  const files = fileMounts(wanted.map(({ file }) => file).filter(isCopied), holderOf);
+  const single = singleFiles(wanted.map(({ file }) => file).filter(isCopied), holderOf);
+  const isMounted = mountedByItself(task, unplaced);
+  const files = single
+    .filter(isMounted)
+    .map((path, index) => ({ path, folder: `file-${index}`, file: true }));
+  const carried = single.filter((path) => !isMounted(path));
+  if (carried.length > carriedMax) throw tooManyCarried(carried);
   const most = workMountsMost(task.executors.length, inPlace.length) - files.length;
   const keys = mergeDirectories(own, most, coverable(task, holderOf));
   if (keys.length > most) {
@@ -44,6 +56,7 @@ export function planLayout(task: Task, inPlace: readonly PlanInPlace[] = []): La
   const unmerged = new Set(keys.length < own.length ? own : keys);
   return {
     mounts: [...folders, ...files],
+    carried,
     folders: plannedFolders(wanted, own, keys),
     merged: keys.filter((key) => !unmerged.has(key)).map(pathOfKey),
   };
@@ -51,11 +64,30 @@ export function planLayout(task: Task, inPlace: readonly PlanInPlace[] = []): La
 
 type HolderOf = ReturnType<typeof holderAmong>;
 
-/** Files right in system folders, and in none of the task's: each is mounted by itself. */
-const fileMounts = (files: readonly TaskPath[], holderOf: HolderOf): PlanMount[] =>
-  [...new Set(files)]
-    .filter((path) => holderOf(path) === undefined)
-    .map((path, index) => ({ path, folder: `file-${index}`, file: true }));
+/** Files right in system folders, and in none of the task's. */
+const singleFiles = (files: readonly TaskPath[], holderOf: HolderOf): TaskPath[] =>
+  [...new Set(files)].filter((path) => holderOf(path) === undefined);
+
+/** What the runtime mounts in every container, for the whole pod: to replace it there would change it for all. */
+const runtimeFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+
+/** Only inputs, which are there: mounted by itself, what is missing would be an empty file. */
+function mountedByItself({ inputs = [] }: Task, unplaced: readonly string[]): (path: TaskPath) => boolean {
+  const paths = new Set<string>(inputs.map(({ path }) => normalizePath(path)));
+  const mounted = new Set([...runtimeFiles, ...unplaced].filter((path) => paths.has(path)));
+  return (path) => mounted.has(path);
+}
+
+/** Each costs some milliseconds of each executor. */
+const carriedMax = 256;
+
+function tooManyCarried(paths: readonly string[]): TesError {
+  const named = paths.slice(0, namedMax).map((path) => `"${path}"`);
+  return new TesError(
+    "invalid",
+    `Task is not valid: ${paths.length} of its files lie right in directories of the system (${named.join(", ")}, …), at most ${carriedMax} may; put them into a directory of their own, such as /data`,
+  );
+}
 
 /**
  * Whether a mount that the task did not ask for may be put over a folder: not where images have something of their own, and not

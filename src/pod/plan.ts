@@ -44,18 +44,19 @@ function planWith(
   settings: PodSettings,
 ): { plan: TaskPlan; merged: readonly string[] } {
   const inPlace = planInPlace(task, settings, run.redirected);
-  const { mounts, folders, merged } = planLayout(task, inPlace);
+  const { mounts, carried, folders, merged } = planLayout(task, inPlace, run.mounted);
   const plan: TaskPlan = {
     version: 1,
     task: id,
     attempt: run.attempt,
-    staging: inPlace.length > 0 ? "init" : staging(task, mounts, settings),
+    staging: inPlace.length > 0 ? "init" : staging(task, { mounts, carried }, settings),
     workFolder: settings.work.kind === "claim" ? podName(id, run.attempt) : "",
     inputs: (task.inputs ?? []).map(planInput),
     ...(inPlace.length > 0 ? { inPlace } : {}),
     outputs: (task.outputs ?? []).map(planOutput),
     executors: task.executors.map(planExecutor),
     mounts,
+    ...(carried.length === 0 ? {} : { carried }),
     ...(folders.length === 0 ? {} : { folders }),
     logHeadBytes: settings.logHeadBytes,
     logTailBytes: settings.logTailBytes,
@@ -70,18 +71,20 @@ function planWith(
 /**
  * Without inputs there is nothing to stage, so nothing for an init container: one that only lays out folders would cost up
  * to a second, as the kubelet sees the end of a container only once a second. An input that is mounted as a single file
- * must be whole before its executor's container is created, so it is always staged by the init container. So is whatever has
+ * must be whole before its executor's container is created, so it is always staged by the init container. One that a gate brings in
+ * is staged beside the gates: the first of them says at once, before much is downloaded, if it may not. So is whatever has
  * inputs in place, which the kubelet would make as folders in the users' claim if they were missing: it goes on to the next
  * container if the supervisor's cannot be started, but never past an init container.
  */
 function staging(
   { inputs = [] }: Task,
-  mounts: readonly PlanMount[],
+  { mounts, carried }: { mounts: readonly PlanMount[]; carried: readonly TaskPath[] },
   settings: PodSettings,
 ): TaskPlan["staging"] {
   if (inputs.length === 0) return "supervisor";
   const paths = new Set(inputs.map(({ path }) => normalizePath(path)));
-  return mounts.some(({ file, path }) => file && paths.has(path)) ? "init" : settings.staging;
+  if (mounts.some(({ file, path }) => file && paths.has(path))) return "init";
+  return carried.some((path) => paths.has(path)) ? "supervisor" : settings.staging;
 }
 
 /** Gzip adds 18 bytes, and 5 to each block that it cannot make smaller; base64 makes 4 of 3; a UTF-16 unit is 3 bytes at most. */

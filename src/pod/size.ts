@@ -38,12 +38,12 @@ function podBytesOf(
 }
 
 /** Throws TesError "too-large" if the API server or its database would not take the pod. */
-export function checkPodBytes(task: Task, plan: Pick<TaskPlan, "mounts" | "inPlace">): void {
+export function checkPodBytes(task: Task, plan: Pick<TaskPlan, "mounts" | "inPlace" | "carried">): void {
   if (podBytesOf(task, plan, bytesOfMost) <= podBytesMax) return;
   const bytes = podBytesOf(task, plan, bytesOf);
   if (bytes <= podBytesMax) return;
   const { executors } = task;
-  const mounts = plan.mounts.length + (plan.inPlace?.length ?? 0);
+  const mounts = plan.mounts.length + (plan.carried ? 1 : 0) + (plan.inPlace?.length ?? 0);
   throw new TesError(
     "too-large",
     `Task is too large for a pod: ${executors.length} executors with ${mounts} mounts each need some ${bytes} bytes, at most ${podBytesMax}; ` +

@@ -32,10 +32,11 @@ export function retryOr(situation: Situation, state: State, reason: string): Dec
 
 /** What is known of the inputs, and of what is left of this pod, stays so. */
 function again({ record, now }: Situation, message: string): Decision {
-  const { attempt, redirected, uploads } = record.run;
+  const { attempt, redirected, mounted, uploads } = record.run;
   const run: Run = {
     ...newRun(attempt + 1),
     ...(redirected === undefined ? {} : { redirected }),
+    ...(mounted === undefined ? {} : { mounted }),
     ...(mayHaveLeft(record) ? { folderLeft: true } : {}),
     ...(uploads === undefined ? {} : { uploads }),
   };
@@ -43,10 +44,13 @@ function again({ record, now }: Situation, message: string): Decision {
   return { do: "change", record: next, systemLogs: [systemLog(message, now.toISOString())] };
 }
 
-/** An input is redirected at most twice: to where a link leads, and then to a copy, should the link lead elsewhere by then. */
-const replansMax = 2;
+/**
+ * An input is redirected at most twice: to where a link leads, and then to a copy, should the link lead elsewhere by then. After
+ * that it may prove that its copy has to be mounted by itself.
+ */
+const replansMax = 3;
 
-/** Another pod, whatever the attempts: this one did not fail. It ends before its supervisor begins. */
+/** Another pod, whatever the attempts: this one did not fail. It ends before its first executor is started. */
 export function replan(situation: Situation): Decision {
   const { attempt } = situation.record.run;
   if (attempt >= situation.policy.attemptsMax + replansMax) return finish(situation, "SYSTEM_ERROR");

@@ -58,6 +58,8 @@ export interface Run {
   readonly folders?: readonly string[];
   /** Inputs that could not be mounted in place as they were named: this or an earlier attempt found it. */
   readonly redirected?: Redirected;
+  /** Inputs in system folders that the first executor's gate may not bring in, so that each is mounted by itself. */
+  readonly mounted?: readonly string[];
   readonly outcome?: { readonly outcome: Outcome; readonly message?: string };
   /** Why the pod does not start, and since when; of that, the causes told last, and how often they changed. */
   readonly waiting?: {

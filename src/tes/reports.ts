@@ -51,6 +51,8 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
       return { ...run, ready: true };
     case "redirected":
       return { ...run, redirected: { ...run.redirected, ...redirections(event) } };
+    case "unplaced":
+      return { ...run, mounted: [...new Set([...(run.mounted ?? []), ...event.paths])] };
     case "staged":
       return {
         ...run,
@@ -123,6 +125,7 @@ function describe(event: ReportEvent): string | undefined {
     case "waiting":
     case "ready":
     case "redirected":
+    case "unplaced":
     case "upload-begun":
     case "upload-ended":
     case "executor-started":

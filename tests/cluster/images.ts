@@ -94,7 +94,7 @@ export async function assembleContext(
   for (const tool of ["sh", "busybox"]) {
     cpSync(join(rootfs, "tools", tool), join(target, "opt", tool));
   }
-  for (const script of ["gate", "await-layout", "no-format"]) {
+  for (const script of ["gate", "await-layout", "no-format", "carry"]) {
     cpSync(join(project, `sidecar/step/${script}.sh`), join(target, "opt", script));
   }
   for (const [name, entry, image] of [

@@ -12,7 +12,11 @@ interface Row {
   readonly title: string;
   readonly task: Partial<Task>;
   readonly folders?: readonly string[];
+  /** Brought in and out by the gates. */
+  readonly carried?: readonly string[];
+  /** Mounted by themselves; `unplaced` is what a pod before could not bring in. */
   readonly files?: readonly string[];
+  readonly unplaced?: readonly string[];
 }
 
 const rows: readonly Row[] = [
@@ -97,23 +101,36 @@ const rows: readonly Row[] = [
     task: { volumes: ["/tmp/a"], executors: executor({ workdir: "/tmp/a/b" }) },
     folders: ["/tmp/a"],
   },
-  { title: "a file right in /", task: { inputs: [input("/a.txt")] }, files: ["/a.txt"] },
-  { title: "a file right in /root", task: { inputs: [input("/root/.netrc")] }, files: ["/root/.netrc"] },
+  { title: "a file right in /", task: { inputs: [input("/a.txt")] }, carried: ["/a.txt"] },
+  { title: "a file right in /root", task: { inputs: [input("/root/.netrc")] }, carried: ["/root/.netrc"] },
   {
     title: "a file anywhere in /etc",
     task: { inputs: [input("/etc/tool/conf.d/a")] },
-    files: ["/etc/tool/conf.d/a"],
+    carried: ["/etc/tool/conf.d/a"],
   },
   {
     title: "a redirect into /usr",
     task: { executors: executor({ stdout: "/usr/share/log" }) },
-    files: ["/usr/share/log"],
+    carried: ["/usr/share/log"],
   },
   {
     title: "a file that another mount holds already",
     task: { inputs: [input("/opt"), input("/opt/a/b")], volumes: ["/opt/a"] },
     folders: ["/opt/a"],
-    files: ["/opt"],
+    carried: ["/opt"],
+  },
+  {
+    title: "an input that a gate may not bring in, and no output, which would be an empty file",
+    task: { inputs: [input("/opt/a"), input("/opt/b")], outputs: [output("/opt/a"), output("/opt/c")] },
+    unplaced: ["/opt/a", "/opt/c"],
+    carried: ["/opt/b", "/opt/c"],
+    files: ["/opt/a"],
+  },
+  {
+    title: "an input in place of what the runtime mounts for the whole pod",
+    task: { inputs: [input("/etc/hosts"), input("/etc/host.conf")], outputs: [output("/etc/resolv.conf")] },
+    carried: ["/etc/host.conf", "/etc/resolv.conf"],
+    files: ["/etc/hosts"],
   },
   {
     title: "what is both a file's path and a folder, only as the folder",
@@ -123,8 +140,9 @@ const rows: readonly Row[] = [
 ];
 
 describe("mounts", () => {
-  test.each([...rows])("$title", ({ task, folders = [], files = [] }) => {
-    const { mounts } = planLayout(makeTask(task));
+  test.each([...rows])("$title", ({ task, folders = [], files = [], carried = [], unplaced = [] }) => {
+    const { mounts, ...layout } = planLayout(makeTask(task), [], unplaced);
+    expect<string[]>(layout.carried.sort()).toEqual([...carried].sort());
     expect(
       mounts
         .filter(({ file }) => !file)
@@ -141,6 +159,14 @@ describe("mounts", () => {
     expect(new Set(names).size).toBe(names.length);
     expect(names.filter((name) => !/^(dir|file)-\d+$/.test(name))).toEqual([]);
   });
+});
+
+test("more files right in system folders than gates should bring in are refused, with the way out", () => {
+  const inputs = Array.from({ length: 257 }, (_, index) => input(`/opt/f${index}`));
+  expect(planLayout(makeTask({ inputs: inputs.slice(1) })).carried).toHaveLength(256);
+  expect(() => planLayout(makeTask({ inputs }))).toThrow(
+    'Task is not valid: 257 of its files lie right in directories of the system ("/opt/f0", "/opt/f1", "/opt/f2", …), at most 256 may; put them into a directory of their own, such as /data',
+  );
 });
 
 describe("folders inside of mounts", () => {

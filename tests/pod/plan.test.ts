@@ -112,7 +112,7 @@ test("paths are normalized, whatever the task wrote, and so are mounts", () => {
   };
   expect(plan.executors[0]).toMatchObject(paths);
   // Where the search for the escaped name looks, and not at the text.
-  expect(plan.mounts.map(({ path }): string => path)).toContain("/etc/*/f");
+  expect<string[] | undefined>(plan.carried).toEqual(["/etc/*/f"]);
   expect(decodePlan(encodePlan(plan))).toEqual(plan);
 });
 
@@ -146,10 +146,19 @@ describe("who stages", () => {
       staging: "supervisor",
     },
     {
-      title: "an input mounted as a single file: the init container",
+      title: "an input that a gate brings in: the supervisor, beside the gates",
       inputs: [
         { path: "/d/a", ...url },
         { path: "//etc/./x", ...url },
+      ],
+      setting: "init",
+      staging: "supervisor",
+    },
+    {
+      title: "an input mounted as a single file: the init container",
+      inputs: [
+        { path: "/d/a", ...url },
+        { path: "//etc/./hosts", ...url },
       ],
       setting: "supervisor",
       staging: "init",

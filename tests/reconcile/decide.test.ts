@@ -269,10 +269,10 @@ describe("the supervisor's word decides", () => {
     {
       title: "replan, again and again: not for ever",
       state: "INITIALIZING",
-      run: { ...underWay, attempt: 3, outcome: { outcome: "replan" } },
+      run: { ...underWay, attempt: 4, outcome: { outcome: "replan" } },
       sight: onNode(),
       policy: { attemptsMax: 1 },
-      expected: { do: "change", state: "SYSTEM_ERROR", attempt: 3, created: true, ...identity },
+      expected: { do: "change", state: "SYSTEM_ERROR", attempt: 4, created: true, ...identity },
     },
     {
       title: "interrupted is none: the pod's end is waited for",

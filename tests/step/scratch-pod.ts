@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
-import { AWAIT_LAYOUT, BUSYBOX, GATE, NO_FORMAT, SHELL } from "../../sidecar/contract/paths.ts";
+import { AWAIT_LAYOUT, BUSYBOX, CARRY, GATE, NO_FORMAT, SHELL } from "../../sidecar/contract/paths.ts";
 import { type PlanExecutor, type TaskPlan, taskPlanSchema } from "../../sidecar/contract/plan.ts";
 import { type Roots, rootsBelow } from "../../sidecar/roots.ts";
 import { layOut } from "../../sidecar/stage-in/layout.ts";
@@ -35,6 +35,7 @@ export function makeScratchPod(): ScratchPod {
   copyFileSync(join(scripts, "gate.sh"), join(imageBin, GATE));
   copyFileSync(join(scripts, "await-layout.sh"), join(imageBin, AWAIT_LAYOUT));
   copyFileSync(join(scripts, "no-format.sh"), join(imageBin, NO_FORMAT));
+  copyFileSync(join(scripts, "carry.sh"), join(imageBin, CARRY));
   const roots = { ...rootsBelow(root), imageBin, terminationLog: join(root, "termination") };
   mkdirSync(roots.work);
   return { root, roots, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
