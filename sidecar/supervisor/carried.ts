@@ -16,8 +16,7 @@ import type { Step } from "./step.ts";
 const CARRY_MILLISECONDS_MAX = 3_600_000;
 const NAMED_MAX = 3;
 
-const WAY_OUT =
-  'put it into a directory of the task\'s own, such as /data, or name its directory in "volumes"';
+const WAY_OUT = "put it into a directory of the task's own, such as /data";
 
 /**
  * Watches for the first gate: where its user may not write in the directory of an input, another pod mounts that file by itself.
@@ -30,7 +29,7 @@ export async function watchPlaces(step: Step | undefined, plan: TaskPlan, report
   if (paths.length === 0) return;
   report({ type: "unplaced", paths: [...paths] });
   throw new Replan(
-    `Executor 0's user cannot write beside ${named(paths)}, so that is mounted by itself: it can be read and written to, and neither removed nor renamed`,
+    `Executor 0's user cannot write beside ${named(paths)}, so that is mounted by itself: its user can read it, and neither change, remove nor rename it`,
   );
 }
 

@@ -101,8 +101,7 @@ test("a later executor that does not see a file that is there is noted, one that
   await gate(0, "unplaced 1\n", `exit 0\n${carried}`);
   await gate(1, "unplaced 0\nunplaced 1\n", `exit 1\n${carried}`);
   expect(await ended).toBe("executor-error");
-  const wayOut =
-    'put it into a directory of the task\'s own, such as /data, or name its directory in "volumes"';
+  const wayOut = "put it into a directory of the task's own, such as /data";
   expect(notes()).toEqual([
     `Executor 1 does not see "/opt/a": its user cannot write in that directory of its image; ${wayOut}`,
     `Executor 1 failed, and its user cannot write in the directory of "/opt/a", "/opt/b"; ${wayOut}`,
@@ -117,7 +116,7 @@ test("only inputs that the first gate may not bring in are for another pod", asy
   );
   await gate(0, "unplaced 0\nunplaced 1\n", "");
   expect(await watched).toBe(
-    'Replan: Executor 0\'s user cannot write beside "/opt/b", so that is mounted by itself: it can be read and written to, and neither removed nor renamed',
+    'Replan: Executor 0\'s user cannot write beside "/opt/b", so that is mounted by itself: its user can read it, and neither change, remove nor rename it',
   );
   expect(events).toEqual([{ type: "unplaced", paths: ["/opt/b"] }]);
 });
