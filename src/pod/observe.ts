@@ -62,7 +62,7 @@ export interface PodFacts {
 }
 
 /** Waiting reasons of the kubelet that are not steps on the way of every container. src/reconcile/patience.ts judges each. */
-export const troubles: ReadonlySet<string> = new Set([
+const troubles: ReadonlySet<string> = new Set([
   "ErrImagePull",
   "ImagePullBackOff",
   "ImageInspectError",

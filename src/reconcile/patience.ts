@@ -34,7 +34,7 @@ const creation: Judgement = { seconds: startSeconds, isFinal: ({ message }) => i
 const start: Judgement = { ...creation, seconds: () => 0 };
 
 /** Every reason of observe's troubles: the kubelet's words, as they stand in its source (pkg/kubelet/images, kuberuntime). */
-export const judgements: Readonly<Record<string, Judgement>> = {
+const judgements: Readonly<Record<string, Judgement>> = {
   InvalidImageName: imageName,
   ErrImageNeverPull: imageName,
   ErrImagePull: image,

@@ -1,8 +1,7 @@
 // decide, row by row: what each failure of the design shows as, and what is owed in every state.
 import { describe, expect, test } from "bun:test";
-import { failedStarts, type PodFacts, troubles } from "../../src/pod/observe.ts";
+import { failedStarts, observe, type PodFacts } from "../../src/pod/observe.ts";
 import { type Decision, decide, type Sight } from "../../src/reconcile/decide.ts";
-import { judgements } from "../../src/reconcile/patience.ts";
 import { causesOf } from "../../src/reconcile/waiting.ts";
 import type { Run } from "../../src/tes/record.ts";
 import type { State } from "../../src/tes/state.ts";
@@ -885,7 +884,7 @@ describe("a pod that does not start", () => {
 
   const wrongProgram = 'exec: "/x": permission denied';
 
-  test.each<Patience>([
+  const patiences: readonly Patience[] = [
     { reason: "InvalidImageName", message: "", seconds: 0 },
     { reason: "ErrImageNeverPull", message: "", seconds: 0 },
     { reason: "StartError", message: wrongProgram, seconds: 0 },
@@ -913,32 +912,47 @@ describe("a pod that does not start", () => {
       policy: { containerStartSecondsMax: 9 },
     },
     { reason: "RunContainerError", message: "", seconds: 120, again: true },
-  ])('$reason "$message" has a patience of $seconds s', ({ reason, message, seconds, again, policy }) => {
-    const sight = trouble(reason, message);
-    const after = (elapsed: number) =>
-      summary(
-        run({
-          title: "",
-          state: "INITIALIZING",
-          run: { ...waitingSince(elapsed, `exec-0 ${reason}`), ...held },
-          sight,
-          ...(policy === undefined ? {} : { policy }),
-          expected: undefined,
-        }),
-      );
-    if (seconds > 0) expect(after(seconds - 1)).toEqual({ do: "rest", wakeAfterSeconds: 1 });
-    const words = `Given up${seconds > 0 ? ` after ${seconds} s` : ""}: Container exec-0 does not start: ${reason} ${message}`;
-    const repeated = `${words}; no executor was started, trying again (attempt 2 of 3)`;
-    expect(after(seconds)).toMatchObject(
-      again
-        ? { do: "change", state: "QUEUED", attempt: 2, says: [repeated] }
-        : { do: "change", state: "SYSTEM_ERROR", says: [words] },
-    );
-  });
+  ];
 
-  test("each reason that observe calls a trouble is judged, and no other", () => {
-    expect(Object.keys(judgements).toSorted()).toEqual([...troubles, ...failedStarts].toSorted());
-  });
+  test.each(patiences)(
+    '$reason "$message" has a patience of $seconds s',
+    ({ reason, message, seconds, again, policy }) => {
+      const sight = trouble(reason, message);
+      const after = (elapsed: number) =>
+        summary(
+          run({
+            title: "",
+            state: "INITIALIZING",
+            run: { ...waitingSince(elapsed, `exec-0 ${reason}`), ...held },
+            sight,
+            ...(policy === undefined ? {} : { policy }),
+            expected: undefined,
+          }),
+        );
+      if (seconds > 0) expect(after(seconds - 1)).toEqual({ do: "rest", wakeAfterSeconds: 1 });
+      const words = `Given up${seconds > 0 ? ` after ${seconds} s` : ""}: Container exec-0 does not start: ${reason} ${message}`;
+      const repeated = `${words}; no executor was started, trying again (attempt 2 of 3)`;
+      expect(after(seconds)).toMatchObject(
+        again
+          ? { do: "change", state: "QUEUED", attempt: 2, says: [repeated] }
+          : { do: "change", state: "SYSTEM_ERROR", says: [words] },
+      );
+    },
+  );
+
+  test.each([...new Set(patiences.map(({ reason }) => reason))])(
+    "%s is seen as a trouble in a pod",
+    (reason) => {
+      const state = failedStarts.has(reason)
+        ? { terminated: { exitCode: 128, reason } }
+        : { waiting: { reason } };
+      const status = { name: "exec-0", image: "", imageID: "", ready: false, restartCount: 0, state };
+      expect(observe({ status: { containerStatuses: [status] } }).trouble).toMatchObject({
+        executor: 0,
+        reason,
+      });
+    },
+  );
 });
 
 describe("a container that the node does not tell of", () => {
