@@ -2,7 +2,7 @@
 // whatever pod, copies the list of them.
 
 /** All that one container has, with bin, step and what else is ours. */
-export const containerMountsMax = 64;
+const containerMountsMax = 64;
 const ownMountsMax = 8;
 
 /** Of the work volume: in one container, and in all executors of a pod together. */

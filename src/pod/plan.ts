@@ -91,7 +91,7 @@ function staging(
 const encodedBytesMost = (characters: number): number => ((characters * 3 * 1.01 + 64) * 4) / 3;
 
 /** Throws TesError "too-large" if not even a Secret could carry the plan. What is small is known to fit without being packed. */
-export function checkBounds(plan: TaskPlan): void {
+function checkBounds(plan: TaskPlan): void {
   if (encodedBytesMost(JSON.stringify(plan).length) > planSecretBytesMax) encodeWithinBounds(plan);
 }
 

@@ -2,6 +2,7 @@
 // its states. With TESPOD_AUTH_FILE it wants logins. It knows three commands: cat prints the first input, "exit N" ends so, "sleep" lasts until it is canceled.
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { normalizePath } from "../../sidecar/contract/path.ts";
 import { createApp } from "../../src/api/app.ts";
 import { createAuthenticate } from "../../src/authenticate.ts";
 import type { Reconciler } from "../../src/reconcile/reconcile.ts";
@@ -13,6 +14,7 @@ import { isTerminal, type State } from "../../src/tes/state.ts";
 import { makeSettings, silent } from "../support/make.ts";
 
 const stepMilliseconds = 150;
+const root = normalizePath("/");
 const store = openSqliteStore(process.argv[2] ?? "");
 const clock = () => new Date();
 const authFile = process.env["TESPOD_AUTH_FILE"];
@@ -78,7 +80,8 @@ const reconciler: Reconciler = {
 const app = createApp({
   store,
   reconciler,
-  podSettings: makeSettings(),
+  // cwl-tes names files of its own machine.
+  podSettings: makeSettings({ files: { claim: "files", root, bases: [root], inPlace: false } }),
   tokenKey: "key",
   reportKey: () => undefined,
   info: {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { decodePlan, encodePlan, type TaskPlan } from "../../sidecar/contract/plan.ts";
-import { buildPlan, checkBounds } from "../../src/pod/plan.ts";
+import { buildPlan, checkPlan } from "../../src/pod/plan.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import type { TesError } from "../../src/tes/errors.ts";
 import type { Task } from "../../src/tes/task.ts";
@@ -32,7 +32,8 @@ describe("encoding", () => {
   test("a plan is refused where its encoded form is too large for a Secret, however large it is as JSON", () => {
     const refusal = (content: string): unknown => {
       try {
-        checkBounds(planOf({ inputs: [{ path: "/in/a", type: "FILE", content }] }));
+        const task = makeTask({ inputs: [{ path: "/in/a", type: "FILE", content }] });
+        checkPlan(makeRecord({ task }), makeSettings());
       } catch (error) {
         return (error as TesError).kind;
       }
