@@ -23,7 +23,7 @@ interface Row {
 function summary(decision: Decision): unknown {
   if (decision.do !== "change") return decision;
   const { record, systemLogs } = decision;
-  const { attempt, created, waiting, nodeName, podUid, disruption, redirected } = record.run;
+  const { attempt, created, waiting, nodeName, podUid, disruption, redirected, mounted } = record.run;
   return {
     do: "change",
     state: record.state,
@@ -34,6 +34,7 @@ function summary(decision: Decision): unknown {
     ...(podUid === undefined ? {} : { podUid }),
     ...(disruption === undefined ? {} : { disruption }),
     ...(redirected === undefined ? {} : { redirected }),
+    ...(mounted === undefined ? {} : { mounted }),
     // Without the time that each line begins with.
     ...(systemLogs.length === 0 ? {} : { says: systemLogs.map((line) => line.replace(/^\S+ /, "")) }),
   };
@@ -253,6 +254,7 @@ describe("the supervisor's word decides", () => {
         ...underWay,
         outcome: { outcome: "replan", message: "a link leads to it" },
         redirected: { 0: "/a" },
+        mounted: ["/opt/a"],
       },
       sight: onNode(),
       policy: { attemptsMax: 1 },
@@ -262,6 +264,7 @@ describe("the supervisor's word decides", () => {
         attempt: 2,
         created: false,
         redirected: { 0: "/a" },
+        mounted: ["/opt/a"],
         says: ["Another pod follows: attempt 2"],
       },
     },

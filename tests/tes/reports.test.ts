@@ -48,6 +48,11 @@ describe("one event", () => {
       run: { redirected: { 0: "/mnt/a", 12: "" } },
     },
     {
+      title: "inputs that the first executor's gate may not bring in are kept for the next pod",
+      event: { type: "unplaced", paths: ["/opt/a", "/root/b", "/opt/a"] },
+      run: { mounted: ["/opt/a", "/root/b"] },
+    },
+    {
       title: "progress is a line of system_logs",
       event: { type: "progress", phase: "uploading", files: 3, bytes: 12_345_678, seconds: 40 },
       run: {},
