@@ -13,6 +13,7 @@ import {
   removeOthers,
   removeRun,
 } from "./support/run-remains.ts";
+import { removeEnforcement } from "./with-cluster/disruptions/policy-enforcer.ts";
 import { revive } from "./with-cluster/disruptions/revive.ts";
 
 const help = `Usage: npm test [-- FILTER]...
@@ -82,6 +83,7 @@ async function main(filters: readonly string[], standing: Standing): Promise<num
   standing.cluster = cluster;
   console.log(`Cluster: ${cluster.kind} (${cluster.kubeconfig})`);
   await removeOthers(cluster, othersSeconds);
+  await removeEnforcement(cluster);
   await buildImages(cluster);
   const results = filters.length > 0 ? [await run(standing, "filtered", filters)] : await runAll(standing);
   const titles = results.flatMap(({ failed }) => failed);

@@ -40,6 +40,8 @@ export interface DeployOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Rules for what tasks may reach, beside those of the base. */
   readonly egress?: readonly object[];
+  /** Address of the node, which tasks are not to reach although it may be a public one. */
+  readonly nodeIp?: string;
 }
 
 const overlays = fileURLToPath(new URL("../../kustomize/overlays", import.meta.url));
@@ -145,9 +147,13 @@ function serviceOverlay(names: Names, { settings = {}, requests }: DeployOptions
 const namespaceLabels = ({ service, tasks }: Names): Record<string, string> =>
   service === tasks ? { "tespod/tasks": "true", "pod-security.kubernetes.io/enforce": "baseline" } : {};
 
-function tasksOverlay(names: Names, { egress = [] }: DeployOptions): object {
+function tasksOverlay(names: Names, { egress = [], nodeIp }: DeployOptions): object {
   const subject = { op: "replace", path: "/subjects/0/namespace", value: names.service };
-  const rules = egress.map((value) => ({ op: "add", path: "/spec/egress/-", value }));
+  const outside = "/spec/egress/2/to/0/ipBlock/except/-";
+  const rules = [
+    ...(nodeIp === undefined ? [] : [{ op: "add", path: outside, value: `${nodeIp}/32` }]),
+    ...egress.map((value) => ({ op: "add", path: "/spec/egress/-", value })),
+  ];
   return {
     namespace: names.tasks,
     patches: [

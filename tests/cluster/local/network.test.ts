@@ -1,6 +1,6 @@
 /** The removal of Kubernetes' packet filter chains, on the text of iptables-save. */
 import { expect, test } from "bun:test";
-import { removeKubernetesChains } from "./network.ts";
+import { kubernetesChains, policyChains, removalOf } from "./network.ts";
 
 const others = `*filter
 :INPUT ACCEPT [0:0]
@@ -35,5 +35,27 @@ test.each([
   { title: "a table of ours", saved: ours, expected: removal },
   { title: "a table of others and one of ours", saved: others + ours, expected: removal },
 ])("$title", ({ saved, expected }) => {
-  expect(removeKubernetesChains(saved)).toBe(expected);
+  expect(removalOf(saved, kubernetesChains)).toBe(expected);
+});
+
+test("chains of network policies go, and those of kube-proxy in the same table stay", () => {
+  const saved = `*filter
+:INPUT ACCEPT [0:0]
+:KUBE-FORWARD - [0:0]
+:KUBE-POD-FW-ABC - [0:0]
+:KUBE-ROUTER-INPUT - [0:0]
+-A INPUT -m comment --comment "kube-router netpol - X" -j KUBE-ROUTER-INPUT
+-A INPUT -j KUBE-FORWARD
+-A KUBE-ROUTER-INPUT -s 10.244.0.3/32 -j KUBE-POD-FW-ABC
+COMMIT
+`;
+  expect(removalOf(saved, policyChains)).toBe(`*filter
+:KUBE-POD-FW-ABC - [0:0]
+:KUBE-ROUTER-INPUT - [0:0]
+-D INPUT -m comment --comment "kube-router netpol - X" -j KUBE-ROUTER-INPUT
+-X KUBE-POD-FW-ABC
+-X KUBE-ROUTER-INPUT
+COMMIT
+`);
+  expect(removalOf(ours, policyChains)).toBe("");
 });

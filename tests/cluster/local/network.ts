@@ -39,28 +39,58 @@ export async function closePodNetwork(settings: Settings): Promise<void> {
   for (const rule of podRules(settings.podCidr)) {
     await tryRun("iptables", ["-w", "-t", rule.table, "-D", rule.chain, ...rule.match]);
   }
+  await removeChains(kubernetesChains);
+  await removeSets();
+  rmSync(ownershipFile(settings));
+}
+
+/** Takes away what an enforcer of network policies (kube-router) added. Idempotent; leaves what kube-proxy made. */
+export async function removePolicies(): Promise<void> {
+  await removeChains(policyChains);
+  await removeSets();
+}
+
+async function removeChains(prefix: string): Promise<void> {
   for (const family of ["iptables", "ip6tables"] as const) {
-    const removal = removeKubernetesChains(await savedRules(family));
+    const removal = removalOf(await savedRules(family), prefix);
     if (removal !== "") {
       await run(`${family}-restore`, ["-w", "--noflush"], { input: removal });
     }
   }
-  rmSync(ownershipFile(settings));
 }
 
+/** Address sets that policies are made of. */
+async function removeSets(): Promise<void> {
+  if (!isOnPath("ipset")) {
+    return;
+  }
+  const names = (await tryRun("ipset", ["list", "-name"])).stdout.split("\n");
+  for (const name of names.filter((each) => /^(inet6:)?KUBE-(SRC|DST)-/.test(each))) {
+    await run("ipset", ["destroy", name]);
+  }
+}
+
+/** How the names of chains begin, as regular expressions: all of Kubernetes, and those of policies alone. */
+export const kubernetesChains = "KUBE-";
+export const policyChains = "KUBE-(?:ROUTER|POD-FW|NWPLCY)-";
+
 /**
- * From the output of `iptables-save` makes the input of `iptables-restore --noflush` that removes all chains KUBE-*
- * and what refers to them, each table at one stroke, and touches nothing else. Empty if there is nothing to remove.
+ * From the output of `iptables-save` makes the input of `iptables-restore --noflush` that removes all chains whose names
+ * begin so and what refers to them, each table at one stroke, and touches nothing else. Empty if there is nothing to remove.
  */
-export function removeKubernetesChains(saved: string): string {
+export function removalOf(saved: string, prefix: string): string {
+  const [declared, jump] = [
+    new RegExp(`^:(${prefix}\\S+)`),
+    new RegExp(`^-A (?!${prefix}).* -[jg] ${prefix}`),
+  ];
   return saved
     .split(/^(?=\*)/m)
-    .filter((table) => /^:KUBE-/m.test(table))
-    .map((table) => {
-      const lines = table.split("\n");
+    .map((table) => table.split("\n"))
+    .filter((lines) => lines.some((line) => declared.test(line)))
+    .map((lines) => {
       const name = lines[0] ?? "";
-      const chains = lines.flatMap((line) => /^:(KUBE-\S+)/.exec(line)?.[1] ?? []);
-      const jumps = lines.filter((line) => /^-A (?!KUBE-).* -[jg] KUBE-/.test(line));
+      const chains = lines.flatMap((line) => declared.exec(line)?.[1] ?? []);
+      const jumps = lines.filter((line) => jump.test(line));
       return [
         name,
         // Declaring a chain empties it, so that none refers to another when they go.

@@ -15,12 +15,18 @@ const needed: Package[] = [
   { name: "podman", isThere: () => isOnPath("podman") },
 ];
 
+/** What tests of network policies need beside. */
+export const policyPackages: Package[] = [
+  { name: "ipset", isThere: () => isOnPath("ipset") },
+  { name: "iproute2", isThere: () => isOnPath("ip") },
+];
+
 /**
  * Installs what is missing by apt-get and says so; does nothing if nothing is. Idempotent.
  * Throws, naming exactly the missing packages, if this cannot be done here.
  */
-export async function ensurePackages(): Promise<void> {
-  const missing = missingPackages();
+export async function ensurePackages(packages: Package[] = needed): Promise<void> {
+  const missing = missingOf(packages);
   if (missing.length === 0) {
     return;
   }
@@ -50,7 +56,7 @@ export async function ensurePackages(): Promise<void> {
     await run("apt-get", ["update", "-o", "Acquire::Retries=3"], options);
     await run("apt-get", install, options);
   }
-  const still = missingPackages();
+  const still = missingOf(packages);
   if (still.length > 0) {
     throw new Error(
       `Cannot find the programs of ${still.join(" ")} although apt-get installed them; check PATH`,
@@ -58,6 +64,6 @@ export async function ensurePackages(): Promise<void> {
   }
 }
 
-function missingPackages(): string[] {
-  return needed.filter((each) => !each.isThere()).map((each) => each.name);
+function missingOf(packages: Package[]): string[] {
+  return packages.filter((each) => !each.isThere()).map((each) => each.name);
 }

@@ -8,7 +8,13 @@ import { lastingEnvironment, runVariable } from "../../support/test-run.ts";
 type ProcessRecord = { pid: number; startTicks: string; bootId: string };
 
 /** A program to start, and the name of its log and record. */
-export type Daemon = { name: string; command: string[]; env?: Record<string, string> };
+export type Daemon = {
+  name: string;
+  command: string[];
+  env?: Record<string, string>;
+  /** It ends with the test run that starts it, also if that is killed. */
+  ofRun?: true;
+};
 
 /**
  * Starts a program in a session of its own, with its output in `log/NAME.log`, and records it in `process/NAME.json`.
@@ -22,7 +28,7 @@ export function startDaemon(stateFolder: string, daemon: Daemon): void {
     cwd: stateFolder,
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...inherited, ...lastingEnvironment(), ...daemon.env },
+    env: daemon.ofRun ? process.env : { ...inherited, ...lastingEnvironment(), ...daemon.env },
   });
   child.on("error", () => undefined);
   const startTicks = child.pid === undefined ? undefined : readStartTicks(child.pid);

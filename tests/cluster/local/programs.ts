@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { isOnPath, run, say, tryRun } from "../shell.ts";
 
 /** A folder under `programs/` and what to build in it. */
-type Program = { name: ProgramName; target: string; about: string; link?: string };
+type Program = { name: ProgramName; target: string; about: string; link?: string; onlyByName?: true };
 
-/** What can be built: Kubernetes in one program, its name server, its storage provisioner, an S3 server. */
-export type ProgramName = "dns" | "storage" | "s3" | "kube";
+/** What can be built: Kubernetes in one program, its name server, its storage provisioner, an S3 server; an enforcer of policies. */
+export type ProgramName = "dns" | "storage" | "s3" | "kube" | "router";
 
 const kubernetesVersion = "v1.34.4";
 const versionVariable = "k8s.io/component-base/version";
@@ -18,6 +18,12 @@ const programs: Program[] = [
   { name: "dns", target: ".", about: "CoreDNS" },
   { name: "storage", target: "github.com/rancher/local-path-provisioner", about: "local-path provisioner" },
   { name: "s3", target: "github.com/minio/minio", about: "MinIO" },
+  {
+    name: "router",
+    target: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+    about: "kube-router",
+    onlyByName: true, // a cluster is well without: only tests of network policies want it
+  },
   {
     name: "kube",
     target: ".",
@@ -40,12 +46,12 @@ export function programPaths(cacheFolder: string): Record<ProgramName, string> {
 }
 
 /**
- * Builds those of the named programs that are not in the cache, with a progress line at least every 20 seconds.
+ * Builds those of the named programs, by default all that a cluster needs, that are not in the cache, with a progress line at least every 20 seconds.
  * Needs Go and, when Go's module cache is cold, the network. Idempotent; a half-done build is never taken for a whole one.
  */
 export async function ensurePrograms(cacheFolder: string, names?: ProgramName[]): Promise<void> {
   const missing = programs.filter((program) => {
-    const wanted = names === undefined || names.includes(program.name);
+    const wanted = names?.includes(program.name) ?? !program.onlyByName;
     return wanted && !existsSync(programPath(cacheFolder, program));
   });
   if (missing.length === 0) {
