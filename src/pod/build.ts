@@ -204,6 +204,7 @@ function executorContainer(
     volumeMounts: [
       { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
       { name: names.volumes.steps, mountPath: paths.STEP, subPath: String(index), readOnly: true },
+      ...sharedFileMounts(plan),
       ...plan.mounts.map((mount) => workMount(mount, plan.workFolder)),
       ...(plan.carried
         ? [workMount({ path: paths.CARRIED, folder: paths.CARRIED_FOLDER }, plan.workFolder)]
@@ -212,6 +213,17 @@ function executorContainer(
       ...inPlaceMounts(plan, settings),
     ],
   };
+}
+
+/** Not where the task has a file of its own: then the runtime does not mount the shared one either. */
+function sharedFileMounts({ mounts, inPlace = [] }: TaskPlan): V1VolumeMount[] {
+  const taken = new Set<string>([...mounts, ...inPlace].map(({ path }) => path));
+  return paths.SHARED_FILES.filter((path) => !taken.has(path)).map((path) => ({
+    name: names.volumes.steps,
+    mountPath: path,
+    subPath: paths.copyName(path),
+    readOnly: true,
+  }));
 }
 
 const workMount = (
