@@ -11,6 +11,7 @@ import type {
 import * as paths from "../../sidecar/contract/paths.ts";
 import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { TaskRecord } from "../tes/record.ts";
+import { executorSecurity } from "./capabilities.ts";
 import * as names from "./names.ts";
 import { placement } from "./placement.ts";
 import { buildPlan, encodeWithinBounds } from "./plan.ts";
@@ -199,7 +200,7 @@ function executorContainer(
     command: [`${paths.BIN}/${paths.SHELL}`, `${paths.BIN}/${paths.GATE}`, paths.STEP],
     ...(executor?.workdir === undefined ? {} : { workingDir: executor.workdir }),
     resources: executorResources(index, task.resources, settings),
-    securityContext: { allowPrivilegeEscalation: false },
+    securityContext: executorSecurity(settings),
     ...stopHook(index),
     volumeMounts: [
       { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
