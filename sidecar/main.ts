@@ -48,8 +48,8 @@ Environment:
                         AWS_ENDPOINT_URL_STS
   S3_ENDPOINTS          JSON: buckets that are elsewhere, with keys and authorities of their own
   HTTP_HOSTS            JSON: web hosts with logins and authorities of their own
-  NETRC                 users and passwords by host, in the form of ~/.netrc
-  FTP_TLS               "require" refuses FTP servers without TLS; the default, "prefer", takes it where it is offered
+  NETRC                 users and passwords by host, in the form of ~/.netrc; sent over TLS only
+  FTP_TLS               "require" refuses FTP servers without TLS, "prefer" takes it where it is offered; the default requires it for logins of NETRC
   NODE_EXTRA_CA_CERTS   file of further certificate authorities
 `;
 
