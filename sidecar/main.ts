@@ -39,7 +39,7 @@ Options, for runs outside a pod:
 Environment:
   ${ENV_PLAN}           the encoded plan; otherwise it is read from plan/plan below the root
   ${ENV_CALLBACK_URL}   base URL of the service; without it the reports are only printed
-  ${ENV_REPORT_KEY}     key of the report tokens
+  ${ENV_REPORT_KEY}     key that reports are signed with
   ${ENV_RELEASE_WAIT}
                         how long the first executor waits for the service to acknowledge that it can start
   ${ENV_UPLOADS}        the encoded uploads that clean-up aborts

@@ -61,7 +61,7 @@ export const CARRIED = `${ROOT}/${CARRIED_FOLDER}`;
 export const ENV_PLAN = "TESPOD_PLAN";
 /** Base URL of the service as seen from a pod; without it the journal alone carries the reports. */
 export const ENV_CALLBACK_URL = "TESPOD_CALLBACK_URL";
-/** Key of the report tokens, from a Secret; see token.ts. */
+/** Key that reports are signed with, from a Secret; see token.ts. */
 export const ENV_REPORT_KEY = "TESPOD_REPORT_KEY";
 /** For so many seconds the first executor waits for the service to acknowledge that it can start; absent: it does not wait. */
 export const ENV_RELEASE_WAIT = "TESPOD_RELEASE_WAIT_SECONDS";

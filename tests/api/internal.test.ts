@@ -1,7 +1,7 @@
 // Two ports: clients have the API at theirs; reports and figures are at the other.
 import { describe, expect, test } from "bun:test";
 import { reportPath } from "../../sidecar/contract/paths.ts";
-import { reportToken } from "../../sidecar/contract/token.ts";
+import { reportSigner, signatureHeader } from "../../sidecar/contract/token.ts";
 import { createMetrics } from "../../src/metrics/metrics.ts";
 import { executorEnded, inSeconds, makeReport, now } from "../support/make.ts";
 import { base, given, reportKey } from "./given.ts";
@@ -15,14 +15,12 @@ const api = "TES is at /ga4gh/tes/v1";
 const internal = "this port has /metrics and takes the reports of pods";
 
 /** What a pod of the task sends. */
+const body = JSON.stringify(makeReport(1, executorEnded(0)));
 const report = (task: string) =>
   [
     "POST",
     reportPath(task, 1),
-    {
-      headers: { authorization: `Bearer ${reportToken(reportKey, task, 1)}` },
-      body: JSON.stringify(makeReport(1, executorEnded(0))),
-    },
+    { headers: { [signatureHeader]: reportSigner(reportKey, task, 1)(body) }, body },
   ] as const;
 
 describe("the port of the API", () => {
@@ -56,7 +54,7 @@ describe("the port of the API", () => {
     expect(await app.ask(...report("before"))).toMatchObject({ status: 200, body: { acknowledged: 1 } });
     expect((await app.store.get("before"))?.run.executors).toHaveLength(1);
     expect((await app.ask(...report("after"))).status).toBe(404);
-    const [method, path, { body }] = report("before");
+    const [method, path] = report("before");
     expect((await app.ask(method, path, { body })).status).toBe(401);
   });
 });
