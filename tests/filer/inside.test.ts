@@ -1,7 +1,5 @@
 // What lies at a path once it was followed: another may put a link into its place at any time.
 import { expect, test } from "bun:test";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import {
   mkdirSync,
   mkdtempSync,
@@ -13,11 +11,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { normalizePath } from "../../sidecar/contract/path.ts";
 import { followInside, listInside, openInside } from "../../sidecar/filer/inside.ts";
 import { reasonOf } from "../../sidecar/reason.ts";
 import { atEnd } from "../support/cleanups.ts";
+import { startExchange } from "../support/exchange.ts";
 
 const mounts = [{ path: normalizePath("/out"), folder: "dir-0", file: false }];
 
@@ -55,22 +53,10 @@ test("no file and no name of another task is read by a link that comes after the
   await expect(listInside(directory)).rejects.toThrow(moved("/out/d/sub"));
 });
 
-/** Changes d into a link to the other task's and back, as fast as it can, until it is killed. */
-const swap = (out: string, other: string) => `
-  const { dlopen, FFIType, ptr } = require("bun:ffi");
-  const { int, cstring } = FFIType;
-  const { symbols } = dlopen("libc.so.6", { renameat2: { args: [int, cstring, int, cstring, "u32"], returns: int } });
-  const [d, l] = [Buffer.from("${out}/d\\0"), Buffer.from("${out}/l\\0")];
-  require("node:fs").symlinkSync("${other}/d", "${out}/l");
-  console.log("there");
-  for (;;) symbols.renameat2(-100, ptr(d), -100, ptr(l), 2);
-`;
-
 test("what an executor exchanges for a link a thousand times a second gives its own file, or words", async () => {
   const { folder, out, other } = makeClaim();
-  const child = spawn(process.execPath, ["-e", swap(out, other)], { stdio: ["ignore", "pipe", "inherit"] });
-  atEnd(async () => void child.kill("SIGKILL"));
-  await once(child.stdout, "data");
+  symlinkSync(join(other, "d"), join(out, "l"));
+  using _ = await startExchange(join(out, "d"), join(out, "l"));
   const seen = new Map<string, number>();
   for (let count = 0; count < 1000; count++) {
     const text = await textOf("/out/d/file", folder).catch(reasonOf);
@@ -80,7 +66,6 @@ test("what an executor exchanges for a link a thousand times a second gives its 
       .then((entries) => entries.map(({ name }) => name).join(), reasonOf);
     seen.set(`in it: ${names}`, 1);
   }
-  child.kill("SIGKILL");
   expect([...seen.keys()].filter((text) => /secret/.test(text))).toEqual([]);
   expect(seen.get("ours")).toBeGreaterThan(0);
   expect([...seen.keys()].join()).toMatch(/moved while it was opened|outside the task's files/);
