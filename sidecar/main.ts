@@ -39,7 +39,7 @@ Options, for runs outside a pod:
 Environment:
   ${ENV_PLAN}           the encoded plan; otherwise it is read from plan/plan below the root
   ${ENV_CALLBACK_URL}   base URL of the service; without it the reports are only printed
-  ${ENV_REPORT_KEY}     key of the report tokens
+  ${ENV_REPORT_KEY}     key that reports are signed with
   ${ENV_RELEASE_WAIT}
                         how long the first executor waits for the service to acknowledge that it can start
   ${ENV_UPLOADS}        the encoded uploads that clean-up aborts
@@ -48,8 +48,8 @@ Environment:
                         AWS_ENDPOINT_URL_STS
   S3_ENDPOINTS          JSON: buckets that are elsewhere, with keys and authorities of their own
   HTTP_HOSTS            JSON: web hosts with logins and authorities of their own
-  NETRC                 users and passwords by host, in the form of ~/.netrc
-  FTP_TLS               "require" refuses FTP servers without TLS; the default, "prefer", takes it where it is offered
+  NETRC                 users and passwords by host, in the form of ~/.netrc; sent over TLS only
+  FTP_TLS               "require" refuses FTP servers without TLS, "prefer" takes it where it is offered; the default requires it for logins of NETRC
   NODE_EXTRA_CA_CERTS   file of further certificate authorities
 `;
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import type { ServiceInfo } from "./api/service-info.ts";
 import { accessFault } from "./config/access.ts";
+import { executorVariables } from "./config/executors.ts";
 import { defaultAboveMaximum, resourceSettings, resourceVariables } from "./config/resources.ts";
 import { fileLocations, storageFault, storageSettings, storageVariables } from "./config/storage.ts";
 import { integer, list, origins, text, url, webUrl } from "./config/values.ts";
@@ -67,6 +68,7 @@ const environmentSchema = v.object({
   TESPOD_IMAGE_PULL_SECRETS: list,
   ...storageVariables,
   ...resourceVariables,
+  ...executorVariables,
   TESPOD_LOG_HEAD_BYTES: integer(0, 1_048_576, 2048),
   TESPOD_LOG_TAIL_BYTES: integer(0, 1_048_576, 8192),
   TESPOD_STRICT_OUTPUTS: v.optional(v.picklist(["true", "false"]), "false"),
@@ -164,6 +166,7 @@ const podSettings = (env: Environment): PodSettings =>
     imagePullSecrets: env.TESPOD_IMAGE_PULL_SECRETS,
     ...storageSettings(env),
     ...resourceSettings(env),
+    executorCapabilities: env.TESPOD_EXECUTOR_CAPABILITIES,
     logHeadBytes: env.TESPOD_LOG_HEAD_BYTES,
     logTailBytes: env.TESPOD_LOG_TAIL_BYTES,
     strictOutputs: env.TESPOD_STRICT_OUTPUTS === "true",

@@ -60,6 +60,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
     store,
     reconciler,
     reportKey: () => reportKey,
+    tokensBefore: await store.setting("signed-reports-since", () => clock().toISOString()),
     log,
     metrics,
     isReady: () => !signal.aborted,

@@ -44,6 +44,16 @@ test("only the sidecar's image must be set, and who may use the API; these are t
       },
       preemptible: { nodeSelector: {}, tolerations: [] },
       gpu: { resource: "nvidia.com/gpu", typeLabel: "nvidia.com/gpu.product" },
+      executorCapabilities: [
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "SETFCAP",
+        "SETGID",
+        "SETUID",
+      ],
       logHeadBytes: 2048,
       logTailBytes: 8192,
       strictOutputs: false,
@@ -424,4 +434,14 @@ describe("refuses", () => {
       expect(said).toContain(name);
     }
   });
+});
+
+test("executors have the capabilities that are named, or none", () => {
+  const capabilities = (TESPOD_EXECUTOR_CAPABILITIES: string) =>
+    read({ TESPOD_EXECUTOR_CAPABILITIES }).pods.executorCapabilities;
+  expect(capabilities("setuid, CAP_CHOWN,SETUID")).toEqual(["CHOWN", "SETUID"]);
+  expect(capabilities("none")).toEqual([]);
+  expect(messageOf({ ...least, TESPOD_EXECUTOR_CAPABILITIES: "CHOWN,SYS_ADMIN" })).toStartWith(
+    'Cannot start: TESPOD_EXECUTOR_CAPABILITIES="CHOWN,SYS_ADMIN": Must be "none", or of AUDIT_WRITE, CHOWN, ',
+  );
 });

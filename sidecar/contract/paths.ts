@@ -40,6 +40,13 @@ export const STDERR_FIFO = "stderr";
 /** The way back of a stream that has no path of its own: what the supervisor read goes to the container's own log. */
 export const logFifo = (stream: string): string => `${stream}.log`;
 
+/**
+ * Files that the runtime shares between all containers of a pod, writable for root: an executor could send our own containers
+ * to a server of its own. Executors see read-only copies, which lie in STEPS by their names.
+ */
+export const SHARED_FILES = ["/etc/hosts", "/etc/resolv.conf"] as const;
+export const copyName = (file: (typeof SHARED_FILES)[number]): string => file.slice("/etc/".length);
+
 export const stepFolder = (executor: number): string => `${STEPS}/${executor}`;
 
 /** In BIN, only of a plan that carries files: brings them into an executor's own root and back. */
@@ -54,7 +61,7 @@ export const CARRIED = `${ROOT}/${CARRIED_FOLDER}`;
 export const ENV_PLAN = "TESPOD_PLAN";
 /** Base URL of the service as seen from a pod; without it the journal alone carries the reports. */
 export const ENV_CALLBACK_URL = "TESPOD_CALLBACK_URL";
-/** Key of the report tokens, from a Secret; see token.ts. */
+/** Key that reports are signed with, from a Secret; see token.ts. */
 export const ENV_REPORT_KEY = "TESPOD_REPORT_KEY";
 /** For so many seconds the first executor waits for the service to acknowledge that it can start; absent: it does not wait. */
 export const ENV_RELEASE_WAIT = "TESPOD_RELEASE_WAIT_SECONDS";

@@ -7,8 +7,8 @@ import { StorageError } from "./storage.ts";
 export interface FtpLogin {
   user: string;
   password: string;
-  /** Whether a server without TLS is refused. */
-  requireTls: boolean;
+  /** Why a server without TLS is refused, in words that go on after that; undefined if it is not. */
+  tlsReason: string | undefined;
   /** How long the server may say and send nothing. */
   silenceMilliseconds: number | undefined;
 }
@@ -58,9 +58,9 @@ export async function connectFtp(
  * With AUTH TLS if the server has it (RFC 4217). A certificate is checked before a password goes anywhere; a visitor without
  * one, whom any server would serve in the clear, takes it as it is.
  */
-async function open(client: Client, target: FtpTarget, { user, requireTls }: FtpLogin): Promise<void> {
+async function open(client: Client, target: FtpTarget, { user, tlsReason }: FtpLogin): Promise<void> {
   const { host, port, implicitTls } = target;
-  const verify = requireTls || implicitTls || user !== ANONYMOUS;
+  const verify = tlsReason !== undefined || implicitTls || user !== ANONYMOUS;
   const options = { ...tlsName(host), rejectUnauthorized: verify };
   if (implicitTls) return void (await client.connectImplicitTLS(host, port, options));
   await client.connect(host, port);
@@ -68,7 +68,7 @@ async function open(client: Client, target: FtpTarget, { user, requireTls }: Ftp
     await client.useTLS(options);
   } catch (error) {
     if (!(error instanceof FTPError) || error.code < 500) throw error;
-    if (requireTls) throw new StorageError("denied", "the server knows no TLS, which FTP_TLS requires");
+    if (tlsReason !== undefined) throw new StorageError("denied", `the server knows no TLS, ${tlsReason}`);
   }
 }
 

@@ -1,7 +1,7 @@
 // FTP pool: a few connections for each server and user, used again and again.
 import PQueue from "p-queue";
 import type { FtpTarget } from "../contract/ftp-url.ts";
-import { connectFtp, type FtpConnection } from "./ftp-connection.ts";
+import { connectFtp, type FtpConnection, type FtpLogin } from "./ftp-connection.ts";
 import { ftpFailure } from "./ftp-failure.ts";
 import type { StorageErrorKind, StorageSettings } from "./storage.ts";
 
@@ -27,9 +27,8 @@ export interface FtpPool {
 
 export function ftpPool(settings: StorageSettings, signal: AbortSignal): FtpPool {
   const servers = new Map<string, Server>();
-  const loginTo = (target: FtpTarget) => ({
+  const loginTo = (target: FtpTarget): FtpLogin => ({
     ...loginOf(target, settings),
-    requireTls: settings.ftp?.requireTls ?? false,
     silenceMilliseconds: settings.patience?.stallMilliseconds,
   });
   return {
@@ -51,13 +50,22 @@ export function ftpPool(settings: StorageSettings, signal: AbortSignal): FtpPool
 
 const ANONYMOUS = "anonymous";
 
-/** The URL's own user, else the host's of the netrc, else a visitor. */
-function loginOf({ host, user, password }: FtpTarget, { loginOn }: StorageSettings) {
-  if (user !== undefined && password !== undefined) return { user, password };
+type Login = Pick<FtpLogin, "user" | "password" | "tlsReason">;
+
+/**
+ * The URL's own user, else the host's of the netrc, else a visitor. A task's user may take the risk of its own password; whoever
+ * answers in the name of the host must not get the operator's.
+ */
+function loginOf({ host, user, password }: FtpTarget, { loginOn, ftp }: StorageSettings): Login {
+  const tlsReason = ftp?.tls === "require" ? "which FTP_TLS requires" : undefined;
+  if (user !== undefined && password !== undefined) return { user, password, tlsReason };
   const known = loginOn?.(host);
-  if (known && (user === undefined || user === known.login))
-    return { user: known.login, password: known.password };
-  return { user: user ?? ANONYMOUS, password: user === undefined ? "anonymous@" : "" };
+  if (known && (user === undefined || user === known.login)) {
+    const own =
+      ftp === undefined ? 'and the login of NETRC is for TLS only, unless FTP_TLS is "prefer"' : tlsReason;
+    return { user: known.login, password: known.password, tlsReason: own };
+  }
+  return { user: user ?? ANONYMOUS, password: user === undefined ? "anonymous@" : "", tlsReason };
 }
 
 interface Server {

@@ -2,7 +2,8 @@
 import { readHttpUrl } from "../contract/http-url.ts";
 import { asStored } from "./body.ts";
 import { mustRead } from "./must-read.ts";
-import { StorageError, type StorageSettings } from "./storage.ts";
+import type { HostLogin } from "./netrc.ts";
+import { StorageError, type StorageSettings, type WebHost } from "./storage.ts";
 
 const REDIRECTS_MAX = 10;
 
@@ -30,7 +31,7 @@ export async function sendHttp(request: HttpRequest, settings: HostSettings): Pr
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
     const response = await sendOnce(request, hop, settings);
     const next = redirectOf(response, hop.url);
-    if (!next) return response;
+    if (!next) return await unlessWithheld(response, hop, settings);
     await response.body?.cancel();
     if (request.method === "PUT" && response.status < 307) {
       throw new StorageError("permanent", `the server redirects with ${response.status} what is sent to it`);
@@ -69,28 +70,47 @@ async function sendOnce(request: HttpRequest, hop: Hop, settings: HostSettings):
   });
 }
 
+/** Throws where the server wants a login that there is, and that it was not told. */
+async function unlessWithheld(response: Response, hop: Hop, settings: HostSettings): Promise<Response> {
+  const isOwn = "authorization" in hop.headers;
+  if (response.status !== 401 || isOwn || !hostOf(hop.url, settings).isWithheld) return response;
+  await response.body?.cancel();
+  throw new StorageError(
+    "denied",
+    "the server answered 401, and its login is sent over TLS only, unless HTTP_HOSTS says that the host is plain",
+  );
+}
+
+interface Host {
+  headers: Record<string, string>;
+  ca: string | undefined;
+  /** There is a login, which is not for a request in the clear: anybody may answer in the host's name. */
+  isWithheld: boolean;
+}
+
 /** As whom a host is asked, and which authority of its own is trusted there. */
-function hostOf(
-  url: string,
-  { webHosts, loginOn }: HostSettings,
-): { headers: Record<string, string>; ca: string | undefined } {
+function hostOf(url: string, { webHosts, loginOn }: HostSettings): Host {
   const { host, hostname, protocol } = new URL(url);
   const known = webHosts?.().find((each) => {
     const name = each.host.toLowerCase();
     return name === host || name === hostname || (name.startsWith("*.") && hostname.endsWith(name.slice(1)));
   });
-  if (known && (known.plain || protocol === "https:")) {
-    if (known.bearer !== undefined)
-      return { headers: { authorization: `Bearer ${known.bearer}` }, ca: known.ca };
-    if (known.login) return { headers: basic(known.login.user, known.login.password), ca: known.ca };
-  }
-  const login = loginOn?.(hostname);
-  return { headers: login ? basic(login.login, login.password) : {}, ca: known?.ca };
+  const login = authorizationOf(known) ?? netrc(loginOn?.(hostname));
+  const isWithheld = login !== undefined && !known?.plain && protocol !== "https:";
+  const headers = login === undefined || isWithheld ? {} : { authorization: login };
+  return { headers, ca: known?.ca, isWithheld };
 }
 
-const basic = (user: string, password: string): Record<string, string> => ({
-  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`,
-});
+function authorizationOf(known: WebHost | undefined): string | undefined {
+  if (known?.bearer !== undefined) return `Bearer ${known.bearer}`;
+  return known?.login && basic(known.login.user, known.login.password);
+}
+
+const netrc = (known: HostLogin | undefined): string | undefined =>
+  known && basic(known.login, known.password);
+
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
 function redirectOf({ status, headers }: Response, from: string): URL | undefined {
   const location = headers.get("location");
@@ -109,10 +129,10 @@ function redirectOf({ status, headers }: Response, from: string): URL | undefine
 function target(text: string): { url: string; headers: Record<string, string> } {
   const { url } = mustRead(readHttpUrl(text));
   if (url.username === "" && url.password === "") return { url: url.href, headers: {} };
-  const headers = basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  const authorization = basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
   url.username = "";
   url.password = "";
-  return { url: url.href, headers };
+  return { url: url.href, headers: { authorization } };
 }
 
 /** What a HEAD says of the size. */

@@ -1,6 +1,6 @@
 // Inside: follows the links that a task left, as far as they stay within the task's own files.
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
+import { constants, type Dirent } from "node:fs";
+import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
 import { joinPath, namesIn, normalizePath, segments, type TaskPath } from "../contract/path.ts";
 import { type Mount, type Place, placeOf } from "./mounts.ts";
 
@@ -71,18 +71,33 @@ export async function followInside(
 const pathOf = (names: readonly string[]): TaskPath => joinPath(root, ...names);
 const root = normalizePath("/");
 
-/**
- * Opens a followed path for reading. Throws if it is not, or no longer, a regular file: a FIFO would block for ever. In the shared
- * claim, where others write at any time, also if it is reached by a link by now.
- */
-export async function openInside({ path, local, mount }: Inside): Promise<FileHandle> {
-  const file = await open(local, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+/** Opens a followed path for reading. Throws if it is not, or no longer, a regular file: a FIFO would block for ever. */
+export async function openInside(inside: Inside): Promise<FileHandle> {
+  const file = await openFollowed(inside, constants.O_NONBLOCK);
   try {
-    if (!(await file.stat()).isFile())
-      throw new RangeError(`Cannot read "${path}": it is not a regular file`);
-    if (mount.volume !== undefined && (await readlink(`/proc/self/fd/${file.fd}`)) !== local)
-      throw new RangeError(`Cannot read "${path}": it was moved while it was opened`);
-    return file;
+    if ((await file.stat()).isFile()) return file;
+    throw new RangeError(`Cannot read "${inside.path}": it is not a regular file`);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** What lies in the folder at a followed path. */
+export async function listInside(inside: Inside): Promise<Dirent[]> {
+  await using folder = await openFollowed(inside, constants.O_DIRECTORY);
+  return await readdir(`/proc/self/fd/${folder.fd}`, { withFileTypes: true });
+}
+
+/**
+ * Throws if it is reached by a link by now: a program that lives on, or others where they share a claim, may put one into the
+ * place of a folder at any time, which leads to the files of another task. The kernel says what was opened.
+ */
+async function openFollowed({ path, local }: Inside, flags: number): Promise<FileHandle> {
+  const file = await open(local, constants.O_RDONLY | constants.O_NOFOLLOW | flags);
+  try {
+    if ((await readlink(`/proc/self/fd/${file.fd}`)) === local) return file;
+    throw new RangeError(`Cannot read "${path}": it was moved while it was opened`);
   } catch (error) {
     await file.close();
     throw error;

@@ -5,8 +5,7 @@ import { type Environment, s3PlacesIn, webHostsIn } from "./storage-secret.ts";
 
 /**
  * Reads the standard variables of AWS's own tools, S3_ENDPOINTS and HTTP_HOSTS (storage-secret.ts), FTP_TLS (prefer,
- * require), and NETRC: the text of such a
- * file, not its name.
+ * require), and NETRC: the text of such a file, not its name.
  */
 export function storageSettings(environment: Environment): StorageSettings {
   const value = (name: string): string | undefined => environment[name]?.trim() || undefined;
@@ -34,11 +33,14 @@ export function storageSettings(environment: Environment): StorageSettings {
     proxied: ["http_proxy", "https_proxy", "all_proxy"].some(
       (name) => value(name) !== undefined || value(name.toUpperCase()) !== undefined,
     ),
-    // A word that nobody knows rather requires too much.
-    ftp: { requireTls: (value("FTP_TLS") ?? "prefer") !== "prefer" },
+    ...ftpSettings(value("FTP_TLS")),
     loginOn: loginsOf(environment["NETRC"] ?? ""),
   };
 }
+
+/** A word that is not known rather requires too much. */
+const ftpSettings = (tls: string | undefined): Pick<StorageSettings, "ftp"> =>
+  tls === undefined ? {} : { ftp: { tls: tls === "prefer" ? "prefer" : "require" } };
 
 /** Read when it is first asked for: a fault in it is of no matter to tasks that need no login. */
 function loginsOf(netrc: string): (host: string) => HostLogin | undefined {

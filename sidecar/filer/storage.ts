@@ -195,6 +195,7 @@ export interface StorageSettings {
   retry?: RetryPauses;
   /** Who to be on a host, by the operator's netrc. Throws a permanent StorageError if that cannot be read. */
   loginOn?(host: string): HostLogin | undefined;
+  /** Absent: TLS is required for logins of the operator's. */
   ftp?: FtpSettings;
   /** Whether requests go through a proxy, which knows hosts that are not known here. */
   proxied?: boolean;
@@ -215,8 +216,11 @@ export interface RetryPauses {
 }
 
 export interface FtpSettings {
-  /** Refuses every server without TLS, and every certificate without a trusted authority. */
-  requireTls: boolean;
+  /**
+   * "require" refuses every server without TLS, and every certificate without a trusted authority; "prefer" lets every login go in
+   * the clear where the server has no TLS.
+   */
+  tls: "require" | "prefer";
 }
 
 export interface FilesSettings {

@@ -1,10 +1,10 @@
 // Tree: the files that a task left, seen with its eyes: by container paths, links followed within its mounts.
 import type { Dirent } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { isLiteral, literalName, matchesName } from "../contract/glob.ts";
 import { joinPath, nameOf, parentPath, type TaskPath } from "../contract/path.ts";
-import { followInside, type Inside, NotInside } from "./inside.ts";
+import { followInside, type Inside, listInside, NotInside } from "./inside.ts";
 import type { Mount } from "./mounts.ts";
 
 /** A regular file, or an empty folder. `path` is how the task names it, `real` where that leads once links are followed. */
@@ -48,7 +48,7 @@ async function* walk(
   } else if (above.includes(real.path)) {
     tree.skipped(path, "it is a link to a folder that holds it");
   } else {
-    const entries = await readdir(real.local, { withFileTypes: true });
+    const entries = await listInside(real);
     if (entries.length === 0) yield { path, real, sizeBytes: 0, isFolder: true };
     entries.sort((one, other) => (one.name < other.name ? -1 : 1));
     const inner = { tree, above: [...above, real.path] };
@@ -140,7 +140,9 @@ export async function isLink(path: TaskPath, { mounts, folder }: Tree): Promise<
 
 async function namesIn(folder: TaskPath, tree: Tree): Promise<string[]> {
   try {
-    return (await readdir((await followInside(folder, tree.mounts, tree.folder)).local)).sort();
+    return (await listInside(await followInside(folder, tree.mounts, tree.folder)))
+      .map(({ name }) => name)
+      .sort();
   } catch (error) {
     if (error instanceof NotInside) tree.skipped(folder, error.reason);
     else if (!isMissing(error)) throw error;

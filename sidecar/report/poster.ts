@@ -1,12 +1,14 @@
 // Poster: carries journal lines to the service, in order, as soon as it takes them.
 import * as v from "valibot";
 import { type ReportRefusal, reportAnswerSchema, reportRefusalSchema } from "../contract/report.ts";
+import { signatureHeader } from "../contract/token.ts";
 import { sleep, within } from "../within.ts";
 import type { JournalLine } from "./journal.ts";
 
 export interface PosterSettings {
   url: string;
-  token: string;
+  /** The signature of a body; see token.ts. */
+  sign(body: string): string;
   /** Called when the service asks to stop: the task is cancelled, or its pod is another one by now. */
   onCancel(): void;
   /** First and greatest pause between attempts that failed. */
@@ -107,10 +109,10 @@ function firstBatch(lines: readonly JournalLine[]): string {
   return batch;
 }
 
-async function post(body: string, { url, token, onCancel }: PosterSettings): Promise<Answer> {
+async function post(body: string, { url, sign, onCancel }: PosterSettings): Promise<Answer> {
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${token}` },
+    headers: { "content-type": "application/x-ndjson", [signatureHeader]: sign(body) },
     body,
     redirect: "error",
     signal: AbortSignal.timeout(ATTEMPT_MILLISECONDS_MAX),

@@ -2,7 +2,7 @@
 import { reportPath } from "../contract/paths.ts";
 import type { TaskPlan } from "../contract/plan.ts";
 import type { ReportEvent } from "../contract/report.ts";
-import { reportToken } from "../contract/token.ts";
+import { reportSigner } from "../contract/token.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Poster, PosterSettings } from "./poster.ts";
 
@@ -15,14 +15,14 @@ export interface Callback {
   reportKey: string;
 }
 
-/** Where and with what token the reports of this attempt are POSTed. */
+/** Where the reports of this attempt are POSTed, and what signs them. */
 export function postTarget(
   callback: Callback,
   { task, attempt }: Pick<TaskPlan, "task" | "attempt">,
-): Pick<PosterSettings, "url" | "token"> {
+): Pick<PosterSettings, "url" | "sign"> {
   return {
     url: callback.url.replace(/\/+$/, "") + reportPath(task, attempt),
-    token: reportToken(callback.reportKey, task, attempt),
+    sign: reportSigner(callback.reportKey, task, attempt),
   };
 }
 

@@ -1,8 +1,18 @@
 // Layout: the folders and programs that must be in place before any executor container starts.
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TaskPath } from "../contract/path.ts";
-import { BUSYBOX, CARRIED_FOLDER, CARRY, GATE, LAID_OUT, NO_FORMAT, SHELL } from "../contract/paths.ts";
+import {
+  BUSYBOX,
+  CARRIED_FOLDER,
+  CARRY,
+  copyName,
+  GATE,
+  LAID_OUT,
+  NO_FORMAT,
+  SHARED_FILES,
+  SHELL,
+} from "../contract/paths.ts";
 import type { TaskPlan } from "../contract/plan.ts";
 import { mustPlace, taskFolder } from "../filer/mounts.ts";
 import type { Roots } from "../roots.ts";
@@ -24,7 +34,17 @@ export function layOut(plan: TaskPlan, roots: Roots): void {
   layOutMounts(plan, taskFolder(roots.work, plan));
   if (plan.carried) layOutCarried(plan, roots);
   makeStepFolders(plan, roots);
+  copySharedFiles(roots);
   writeFileSync(join(roots.steps, LAID_OUT), "");
+}
+
+/** As they are before any executor runs. The kubelet writes addresses and aliases of the pod before it starts a container. */
+function copySharedFiles(roots: Roots): void {
+  for (const file of SHARED_FILES) {
+    // Without one of them (a pod in the network of its node) a name is looked up as with an empty one.
+    const text = existsSync(file) ? readFileSync(file) : "";
+    writeFileSync(join(roots.steps, copyName(file)), text, { mode: 0o644 });
+  }
 }
 
 function layOutCarried(plan: TaskPlan, roots: Roots): void {

@@ -1,6 +1,5 @@
 // createApp: the HTTP interface for clients, from what it needs to a fetch handler.
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { describeOffer } from "../tes/offer.ts";
 import { requireUser } from "./authentication.ts";
@@ -11,17 +10,15 @@ import type { MetricsOfApi } from "./metrics.ts";
 import { newApp } from "./new-app.ts";
 import { addOldReportRoute } from "./old-reports.ts";
 import { addHealthRoutes } from "./readiness.ts";
+import type { Reports } from "./reports.ts";
 import { addServiceInfoRoute, type ServiceInfo } from "./service-info.ts";
 import { addTaskRoutes, cancelPath, type TaskRoutes } from "./tasks.ts";
 
-export interface AppDependencies extends Omit<TaskRoutes, "release"> {
+export interface AppDependencies extends Omit<TaskRoutes, "release">, Omit<Reports, "store" | "reconciler"> {
   readonly reconciler: Reconciler;
   readonly info: ServiceInfo;
   /** Sites whose pages may use TES; none by default. */
   readonly corsOrigins: readonly string[];
-  /** Undefined until the cluster was reached for the first time. */
-  readonly reportKey: () => string | undefined;
-  readonly log: Logger;
   /** The user of an Authorization header. Without it nobody needs a login, and any is ignored. */
   readonly authenticate?: (authorization: string | undefined) => string | undefined;
   /** When this service first had an internal port: reports of older tasks are taken here too. ISO 8601. */

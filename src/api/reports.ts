@@ -1,10 +1,18 @@
-// The way in for reports from pods: journal lines, believed by their token.
+// The way in for reports from pods: journal lines, believed by their signature.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import { parseReport, type ReportRefusal } from "../../sidecar/contract/report.ts";
-import { isReportToken, reportToken } from "../../sidecar/contract/token.ts";
+import {
+  hasDigest,
+  isEqual,
+  reportToken,
+  signatureHeader,
+  signedDigest,
+} from "../../sidecar/contract/token.ts";
+import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
+import type { TaskStore } from "../store/store.ts";
 import { TesError } from "../tes/errors.ts";
 import { readText } from "./body.ts";
 
@@ -14,31 +22,76 @@ export const reportBytesMax = 8 * 1024 * 1024;
 /** Path parameters hold no characters that encodeURIComponent changes, so the contract's own function gives the pattern. */
 export const reportPattern = reportPath("ID", 0).replace("ID", ":id").replace(/\/0\//, "/:attempt{[0-9]+}/");
 
-export function addReportRoute(
-  app: OpenAPIHono,
-  reconciler: Pick<Reconciler, "report">,
-  reportKey: () => string | undefined,
-): void {
+export interface Reports {
+  readonly store: Pick<TaskStore, "get">;
+  readonly reconciler: Pick<Reconciler, "report">;
+  /** Undefined until the cluster was reached for the first time. */
+  readonly reportKey: () => string | undefined;
+  /** When this service first wanted signatures: pods of tasks that were created before may send tokens. ISO 8601. */
+  readonly tokensBefore: string;
+  readonly log: Logger;
+}
+
+/** Whose pod sends a report. */
+interface Sender {
+  readonly id: string;
+  readonly attempt: number;
+  readonly key: string;
+}
+
+export function addReportRoute(app: OpenAPIHono, reports: Reports): void {
+  const hasToken = tokens(reports);
   app.post(reportPattern, async (context) => {
-    const id = context.req.param("id") ?? "";
-    const attempt = Number(context.req.param("attempt"));
-    const token = (context.req.header("authorization") ?? "").replace(/^Bearer /, "");
-    const key = reportKey();
-    if (key === undefined)
-      throw new TesError("unavailable", "Reports are not taken yet: the cluster was not reached");
-    if (!isReportToken(token, reportToken(key, id, attempt))) {
-      return refusal(context, 401, "token", "Report token is not valid for this task and attempt");
-    }
-    const lines = (await readText(context, reportBytesMax)).split("\n").filter((line) => line !== "");
-    const reports = lines.flatMap((line) => parseReport(line) ?? []);
-    if (reports.length === 0) throw new TesError("invalid", "Body holds no report");
-    const answer = await reconciler.report(id, attempt, reports);
+    const sender = senderOf(context, reports.reportKey());
+    const { id, attempt, key } = sender;
+    // Before the body is read: others than pods may send one.
+    const digest = signedDigest(context.req.header(signatureHeader) ?? "", key, id, attempt);
+    if (digest === undefined && !(await hasToken(context, sender)))
+      return refusal(context, 401, "token", "Report is not signed for this task and attempt");
+    const text = await readSigned(context, digest);
+    const lines = text.split("\n").filter((line) => line !== "");
+    const found = lines.flatMap((line) => parseReport(line) ?? []);
+    if (found.length === 0) throw new TesError("invalid", "Body holds no report");
+    const answer = await reports.reconciler.report(id, attempt, found);
     // No refusal: the store may be one that is only being restored, and its pods are given their time.
     if (answer === undefined) throw new TesError("not-found", `There is no task "${id}"`);
     if (answer === "over")
       return refusal(context, 410, "attempt", `Attempt ${attempt} of task "${id}" is over`);
     return context.json(answer);
   });
+}
+
+function senderOf(context: Context, key: string | undefined): Sender {
+  if (key === undefined)
+    throw new TesError("unavailable", "Reports are not taken yet: the cluster was not reached");
+  return { id: context.req.param("id") ?? "", attempt: Number(context.req.param("attempt")), key };
+}
+
+/** The body. Throws TesError if it is another one than was signed. */
+async function readSigned(context: Context, digest: string | undefined): Promise<string> {
+  const text = await readText(context, reportBytesMax);
+  if (digest !== undefined && !hasDigest(text, digest))
+    throw new TesError("invalid", "Body is not the one that was signed");
+  return text;
+}
+
+/** Whether the request has the token that pods of versions before signatures send, and may have one. */
+function tokens({ store, tokensBefore, log }: Reports) {
+  let told = false;
+  return async (context: Context, { id, attempt, key }: Sender): Promise<boolean> => {
+    const token = (context.req.header("authorization") ?? "").replace(/^Bearer /, "");
+    if (!isEqual(token, reportToken(key, id, attempt))) return false;
+    const record = await store.get(id);
+    const mayHave = record === undefined || record.creationTime < tokensBefore;
+    if (!mayHave && !told) {
+      told = true;
+      log.warn("a pod of an earlier version reports on a task that is not, and is refused", {
+        task: id,
+        hint: "TESPOD_SIDECAR_IMAGE must be of the service's own version",
+      });
+    }
+    return mayHave;
+  };
 }
 
 /** The pod believes it for good; any other answer but 200 it takes for that of a proxy, and tries again. */

@@ -11,6 +11,7 @@ import type {
 import * as paths from "../../sidecar/contract/paths.ts";
 import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { TaskRecord } from "../tes/record.ts";
+import { executorSecurity } from "./capabilities.ts";
 import * as names from "./names.ts";
 import { placement } from "./placement.ts";
 import { buildPlan, encodeWithinBounds } from "./plan.ts";
@@ -199,11 +200,12 @@ function executorContainer(
     command: [`${paths.BIN}/${paths.SHELL}`, `${paths.BIN}/${paths.GATE}`, paths.STEP],
     ...(executor?.workdir === undefined ? {} : { workingDir: executor.workdir }),
     resources: executorResources(index, task.resources, settings),
-    securityContext: { allowPrivilegeEscalation: false },
+    securityContext: executorSecurity(settings),
     ...stopHook(index),
     volumeMounts: [
       { name: names.volumes.bin, mountPath: paths.BIN, readOnly: true },
       { name: names.volumes.steps, mountPath: paths.STEP, subPath: String(index), readOnly: true },
+      ...sharedFileMounts(plan),
       ...plan.mounts.map((mount) => workMount(mount, plan.workFolder)),
       ...(plan.carried
         ? [workMount({ path: paths.CARRIED, folder: paths.CARRIED_FOLDER }, plan.workFolder)]
@@ -212,6 +214,17 @@ function executorContainer(
       ...inPlaceMounts(plan, settings),
     ],
   };
+}
+
+/** Not where the task has a file of its own: then the runtime does not mount the shared one either. */
+function sharedFileMounts({ mounts, inPlace = [] }: TaskPlan): V1VolumeMount[] {
+  const taken = new Set<string>([...mounts, ...inPlace].map(({ path }) => path));
+  return paths.SHARED_FILES.filter((path) => !taken.has(path)).map((path) => ({
+    name: names.volumes.steps,
+    mountPath: path,
+    subPath: paths.copyName(path),
+    readOnly: true,
+  }));
 }
 
 const workMount = (

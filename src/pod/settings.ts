@@ -1,6 +1,7 @@
 // PodSettings: what the operator decides about every pod.
 import type { TaskPath } from "../../sidecar/contract/path.ts";
 import type { Offer } from "../tes/offer.ts";
+import type { Capability } from "./capabilities.ts";
 
 /** Where the task's files lie while it runs. */
 export type WorkVolume =
@@ -71,6 +72,8 @@ export interface PodSettings {
   };
   /** The extended resource that GPUs are, and the label that tells their type. */
   readonly gpu: { readonly resource: string; readonly typeLabel: string };
+  /** What root may do in executors. */
+  readonly executorCapabilities: readonly Capability[];
   readonly logHeadBytes: number;
   readonly logTailBytes: number;
   /** A declared output that is missing is a SYSTEM_ERROR and not just a line of system_logs. */

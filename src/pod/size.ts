@@ -9,7 +9,7 @@ const podBytesMax = 1_500_000;
 
 /** What does not grow with the task, and what one container and one mount have beside the task's own words. */
 const podBytes = 40_000 + planAnnotationBytesMax;
-const containerBytes = 4_000;
+const containerBytes = 5_000;
 const mountBytes = 220;
 
 /** How many bytes the object needs for a word of the task's. */

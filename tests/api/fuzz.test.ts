@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { reportPath } from "../../sidecar/contract/paths.ts";
-import { reportToken } from "../../sidecar/contract/token.ts";
+import { reportSigner, reportToken, signatureHeader } from "../../sidecar/contract/token.ts";
 import { checkResources } from "../../src/tes/resources.ts";
 import { parseTask } from "../../src/tes/task.ts";
 import { makeOffer } from "../support/make.ts";
@@ -94,8 +94,12 @@ async function one(app: Given, tally: Tally, random: Random): Promise<void> {
     return note(tally, await app.ask("GET", `${base}/tasks/${id}${anyQuery(random)}`, { headers }));
   const body = anyPost(random).body;
   if (kind < 0.95) return note(tally, await app.ask("POST", `${base}/tasks/${id}:cancel`, { headers, body }));
-  const token = random() < 0.5 ? reportToken(reportKey, id, 1) : "x";
-  const authorized = { ...headers, authorization: `Bearer ${token}` };
+  const key = random() < 0.5 ? reportKey : "x";
+  const authorized = {
+    ...headers,
+    authorization: `Bearer ${reportToken(key, id, 1)}`,
+    [signatureHeader]: reportSigner(key, id, 1)(String(body)),
+  };
   const ask = random() < 0.8 ? app.askInternal : app.ask;
   note(tally, await ask("POST", reportPath(id, 1), { headers: authorized, body }));
 }

@@ -27,6 +27,7 @@ interface Options {
   readonly isReady?: () => boolean;
   /** By default no report is taken at the port of the API. */
   readonly internalSince?: string;
+  readonly tokensBefore?: string;
   readonly corsOrigins?: readonly string[];
   readonly clock?: () => Date;
   readonly metrics?: MetricsOfApi;
@@ -90,6 +91,7 @@ export function given(options: Options = {}): Given {
     store,
     reconciler: { ...reconciler, poke: (id: string) => void poked.push(id) },
     reportKey: options.reportKey ?? (() => reportKey),
+    tokensBefore: options.tokensBefore ?? new Date(0).toISOString(),
     log,
     isReady: options.isReady ?? (() => true),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),

@@ -1,8 +1,8 @@
 // The way in for reports of pods: who is believed, and what is answered.
 import { describe, expect, test } from "bun:test";
 import { reportPath } from "../../sidecar/contract/paths.ts";
-import { reportToken } from "../../sidecar/contract/token.ts";
-import { executorEnded, makeReport } from "../support/make.ts";
+import { reportSigner, reportToken, signatureHeader } from "../../sidecar/contract/token.ts";
+import { executorEnded, inSeconds, makeReport } from "../support/make.ts";
 import { type Given, given, reportKey } from "./given.ts";
 
 const lines = [makeReport(1, { type: "executor-started", executor: 0 }), makeReport(2, executorEnded(0))].map(
@@ -12,17 +12,21 @@ const lines = [makeReport(1, { type: "executor-started", executor: 0 }), makeRep
 interface Post {
   readonly task?: string;
   readonly attempt?: number;
-  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-async function post(app: Given, { task = "abc", attempt = 1, body = lines.join("\n"), ...rest }: Post) {
-  const token = "token" in rest ? rest.token : reportToken(reportKey, task, attempt);
+const text = lines.join("\n");
+const signed = (body: string, { key = reportKey, task = "abc", attempt = 1 } = {}) => ({
+  [signatureHeader]: reportSigner(key, task, attempt)(body),
+});
+const token = ({ key = reportKey, task = "abc", attempt = 1 } = {}) => ({
+  authorization: `Bearer ${reportToken(key, task, attempt)}`,
+});
+
+async function post(app: Given, { task = "abc", attempt = 1, body = text, headers }: Post) {
   const { status, body: answer } = await app.askInternal("POST", reportPath(task, attempt), {
-    headers: {
-      "content-type": "application/x-ndjson",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    },
+    headers: { "content-type": "application/x-ndjson", ...(headers ?? signed(body, { task, attempt })) },
     body,
   });
   return { status, answer };
@@ -76,32 +80,26 @@ test("that the first executor may start is on disk before the answer", async () 
 
 const notValid = {
   status: 401,
-  message: "Report token is not valid for this task and attempt",
+  message: "Report is not signed for this task and attempt",
   refused: "token",
 };
 
 describe("refuses", () => {
   test.each<{ title: string; request: Post; status: number; answer: object }>([
-    { title: "no token", request: { token: undefined }, status: 401, answer: notValid },
-    { title: "an empty token", request: { token: "" }, status: 401, answer: notValid },
-    { title: "garbage", request: { token: "x".repeat(64) }, status: 401, answer: notValid },
+    ...[
+      { title: "no signature", headers: {} },
+      { title: "an empty signature", headers: { [signatureHeader]: "" } },
+      { title: "garbage", headers: { [signatureHeader]: `${"0".repeat(64)}.${"0".repeat(64)}` } },
+      { title: "a signature of another task", headers: signed(text, { task: "xyz" }) },
+      { title: "a signature of another attempt", headers: signed(text, { attempt: 2 }) },
+      { title: "a signature of another key", headers: signed(text, { key: "other" }) },
+      { title: "the token of an earlier version", headers: token() },
+    ].map(({ title, headers }) => ({ title, request: { headers }, status: 401, answer: notValid })),
     {
-      title: "a token of another task",
-      request: { token: reportToken(reportKey, "xyz", 1) },
-      status: 401,
-      answer: notValid,
-    },
-    {
-      title: "a token of another attempt",
-      request: { token: reportToken(reportKey, "abc", 2) },
-      status: 401,
-      answer: notValid,
-    },
-    {
-      title: "a token of another key",
-      request: { token: reportToken("other", "abc", 1) },
-      status: 401,
-      answer: notValid,
+      title: "another body than was signed, in words that let its pod try again",
+      request: { headers: signed(`${text}\n`) },
+      status: 400,
+      answer: { status: 400, message: "Body is not the one that was signed" },
     },
     {
       title: "an attempt that is not the task's, in words that stop its pod",
@@ -136,6 +134,12 @@ describe("refuses", () => {
     expect(await app.store.getFull("abc")).toEqual(before);
   });
 
+  test("what is not signed before its body is read", async () => {
+    await using app = given();
+    const body = "x".repeat(8 * 1024 * 1024 + 1);
+    expect(await post(app, { headers: {}, body })).toEqual({ status: 401, answer: notValid });
+  });
+
   test("all until the key is known: 503, so that the pod tries again", async () => {
     await using app = given({ reportKey: () => undefined });
     await app.put("abc");
@@ -145,5 +149,29 @@ describe("refuses", () => {
   test("an attempt that is no number: there is no such path", async () => {
     await using app = given();
     expect((await app.askInternal("POST", "/internal/tasks/abc/attempts/one/reports")).status).toBe(404);
+  });
+});
+
+describe("tokens of earlier versions", () => {
+  const [before, after] = [inSeconds(59).toISOString(), inSeconds(60).toISOString()];
+
+  test("are taken for tasks that were created before signatures, and for no later ones", async () => {
+    await using app = given({ tokensBefore: after });
+    await app.put("before", { creationTime: before });
+    await app.put("after", { creationTime: after });
+    const send = async (task: string, key = reportKey) =>
+      (await post(app, { task, headers: token({ task, key }) })).status;
+    expect([await send("before"), await send("before", "other")]).toEqual([200, 401]);
+    expect([await send("after"), await send("after")]).toEqual([401, 401]);
+    // The store may be one that is being restored: the pod is to try again.
+    expect(await send("unknown")).toBe(404);
+    expect(await post(app, { task: "after" })).toMatchObject({ status: 200 });
+    expect(app.warned).toEqual([
+      {
+        message: "a pod of an earlier version reports on a task that is not, and is refused",
+        task: "after",
+        hint: "TESPOD_SIDECAR_IMAGE must be of the service's own version",
+      },
+    ]);
   });
 });

@@ -93,6 +93,7 @@ const app = createApp({
   },
   corsOrigins: [],
   internalSince: clock().toISOString(),
+  tokensBefore: clock().toISOString(),
   ...(authFile === undefined ? {} : { authenticate: createAuthenticate(authFile, silent) }),
   clock,
   log: silent,

@@ -45,6 +45,7 @@ async function main(database: string): Promise<void> {
     reportKey: () => "key",
     corsOrigins: [],
     internalSince: clock().toISOString(),
+    tokensBefore: clock().toISOString(),
     info: {
       id: "bench",
       name: "bench",

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import * as v from "valibot";
 import { decodePlan, encodePlan, type TaskPlan, taskPlanSchema } from "../../sidecar/contract/plan.ts";
 import { parseReport, type ReportEvent } from "../../sidecar/contract/report.ts";
-import { isReportToken, reportToken } from "../../sidecar/contract/token.ts";
+import { hasDigest, isEqual, reportSigner, reportToken, signedDigest } from "../../sidecar/contract/token.ts";
 import { createJournal } from "../../sidecar/report/journal.ts";
 import type { WrittenPlan } from "../support/written-plan.ts";
 
@@ -115,14 +115,32 @@ test.each(["", "{}", "not JSON", '{"version":1,"source":"supervisor"', "    at m
   },
 );
 
+test("a signature is good for its own body, task and attempt only", () => {
+  const sign = (key: string, task: string, attempt: number) => reportSigner(key, task, attempt)("body ü\n");
+  const digestOf = (signature: string) => signedDigest(signature, "key", "task", 1);
+  const own = sign("key", "task", 1);
+  const digest = digestOf(own) ?? "";
+  expect(hasDigest("body ü\n", digest)).toBe(true);
+  expect(hasDigest("body\n", digest)).toBe(false);
+  const [known = "", mac = ""] = own.split(".");
+  const others = [sign("key", "task", 2), sign("key", "task2", 1), sign("other", "task", 1), "", ".", known];
+  const forged = [
+    `${known}.`,
+    `${known}.${"0".repeat(64)}`,
+    `${"0".repeat(64)}.${mac}`,
+    `${known}.${reportToken("key", "task", 1)}`,
+  ];
+  for (const other of [...others, ...forged]) expect(digestOf(other)).toBeUndefined();
+});
+
 test("a token is good for its own task and attempt only", () => {
   const token = reportToken("key", "task", 1);
-  expect(isReportToken(token, reportToken("key", "task", 1))).toBe(true);
+  expect(isEqual(token, reportToken("key", "task", 1))).toBe(true);
   const others = [
     reportToken("key", "task", 2),
     reportToken("key", "task2", 1),
     reportToken("other", "task", 1),
     "",
   ];
-  for (const other of others) expect(isReportToken(other, token)).toBe(false);
+  for (const other of others) expect(isEqual(other, token)).toBe(false);
 });

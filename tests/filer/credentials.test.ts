@@ -279,7 +279,10 @@ describe("HTTP_HOSTS", () => {
     using echo = startEcho();
     const environment = {
       NETRC: "machine 127.0.0.1 login net password rc",
-      HTTP_HOSTS: JSON.stringify([{ host: "localhost", bearer: "token", plain: true }]),
+      HTTP_HOSTS: JSON.stringify([
+        { host: "localhost", bearer: "token", plain: true },
+        { host: "127.0.0.1", plain: true },
+      ]),
     };
     const storageOf = open(environment);
     const port = echo.port;
@@ -324,11 +327,31 @@ describe("HTTP_HOSTS", () => {
 
   test("without TLS nothing is told, unless the host says so", async () => {
     using echo = startEcho();
-    const storageOf = open({ HTTP_HOSTS: JSON.stringify([{ host: "127.0.0.1", bearer: "token" }]) });
-    const url = `http://127.0.0.1:${echo.port}/a`;
-    await download(await storageOf(url), url);
-    expect(echo.heard).toEqual(["/a null"]);
+    const NETRC = "machine 127.0.0.1 login me password secret";
+    const HTTP_HOSTS = JSON.stringify([{ host: "127.0.0.1", bearer: "token" }]);
+    for (const environment of [{ HTTP_HOSTS }, { NETRC }, { HTTP_HOSTS, NETRC }]) {
+      const url = `http://127.0.0.1:${echo.port}/a`;
+      await download(await open(environment)(url), url);
+    }
+    expect(echo.heard).toEqual(["/a null", "/a null", "/a null"]);
   });
+
+  test.if("root" in found)(
+    "a login of netrc is for TLS, and without it a server that wants one ends the transfer in words",
+    async () => {
+      const NETRC = "machine 127.0.0.1 login me password secret";
+      const plainUrl = `http://127.0.0.1:${nginx?.port}/private/netrc`;
+      const tls = JSON.stringify([{ host: "127.0.0.1", ca }]);
+      const url = `https://127.0.0.1:${nginx?.tlsPort}/private/netrc`;
+      expect(await roundTrip(open({ NETRC, HTTP_HOSTS: tls }), url)).toBe(100);
+      expect(await failureOf(roundTrip(open({ NETRC }), plainUrl))).toBe(
+        "the server answered 401, and its login is sent over TLS only, unless HTTP_HOSTS says that the host is plain",
+      );
+      const isPlain = JSON.stringify([{ host: "127.0.0.1", plain: true }]);
+      expect(await roundTrip(open({ NETRC, HTTP_HOSTS: isPlain }), plainUrl)).toBe(100);
+      expect(await failureOf(roundTrip(open({}), plainUrl))).toBe("the server answered 401");
+    },
+  );
 
   test.if("root" in found)(
     "a server with an authority of its own lets in whom it knows, and refuses the others",

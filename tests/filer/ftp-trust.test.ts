@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDrivers } from "../../sidecar/filer/drivers.ts";
+import { storageSettings } from "../../sidecar/filer/settings.ts";
 import type { StorageSettings } from "../../sidecar/filer/storage.ts";
+import { reasonOf } from "../../sidecar/reason.ts";
 import { executor, makePlan, makeScratchPod } from "../step/scratch-pod.ts";
 import { startSidecar } from "../supervisor/pod.ts";
 import { makeCertificates } from "./certificates.ts";
@@ -92,13 +94,46 @@ test.each([
 test("where TLS is required, a server without it hears no user and no password", async () => {
   using server = startMadeUpServer({});
   const storage = await open(server.url, {
-    ftp: { requireTls: true },
-    loginOn: () => ({ host: "127.0.0.1", login: "me", password: "secret" }),
+    ftp: { tls: "require" },
   });
   await expect(storage.download(`${server.url}/file`, makeReceiver())).rejects.toMatchObject({
     kind: "denied",
+    message: "the server knows no TLS, which FTP_TLS requires",
   });
-  expect(server.told.join()).not.toMatch(/USER|PASS|secret/);
+  expect(server.told.join()).not.toMatch(/USER|PASS/);
+});
+
+describe("a server that refuses TLS", () => {
+  const operators = { NETRC: "machine 127.0.0.1 login me password secret" };
+  const file = { USER: "331 who?", PASS: "230 in", RETR: sending("file", "226 done") };
+  const told = async (environment: Record<string, string>, user = "") => {
+    using server = startMadeUpServer(file);
+    const url = `${server.url.replace("//", `//${user}`)}/file`;
+    const reason = await open(url, storageSettings(environment))
+      .then((storage) => download(storage, url))
+      .then(String, reasonOf);
+    return { reason, password: /PASS \S+/.exec(server.told.join("\n"))?.[0] };
+  };
+
+  test.each([
+    ["is told no login of the operator's", operators, ""],
+    ["nor where the URL names its user", operators, "me@"],
+    ["nor with a word for FTP_TLS that is not known", { ...operators, FTP_TLS: "maybe" }, ""],
+  ])("%s", async (_, environment, user) => {
+    const { reason, password } = await told(environment, user);
+    expect(reason).toMatch(/the server knows no TLS/);
+    expect(password).toBeUndefined();
+  });
+
+  test("is told it where the operator says so", async () => {
+    const prefer = { ...operators, FTP_TLS: "prefer" };
+    expect(await told(prefer)).toEqual({ reason: "file", password: "PASS secret" });
+  });
+
+  test("is told what the task's own URL says, and that a visitor comes", async () => {
+    expect(await told(operators, "own:login@")).toEqual({ reason: "file", password: "PASS login" });
+    expect(await told({})).toEqual({ reason: "file", password: "PASS anonymous@" });
+  });
 });
 
 test("a line of a listing that nobody understands fails the listing", async () => {

@@ -85,7 +85,7 @@ describe.skipIf(root === "")("ftp", () => {
     testStorage(title, {
       makeBase: async () => `${origin}:${(await started()).port}/pub/${randomBytes(4).toString("hex")}`,
       open: (signal = new AbortController().signal) =>
-        openDrivers({ s3: noS3, ...(loginOn ? { loginOn } : {}) }, signal),
+        openDrivers({ s3: noS3, ...(loginOn ? { loginOn, ftp: { tls: "prefer" } } : {}) }, signal),
       look: async (base) => (await started()).look(pathOf(base)),
       makeFolder: async (base, name) => {
         const { folder } = await started();

@@ -9,6 +9,7 @@ import { buildPod, ownedBy } from "../../src/pod/build.ts";
 import { planAnnotation } from "../../src/pod/names.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import { withoutStopHooks } from "../../src/pod/stops.ts";
+import type { Task } from "../../src/tes/task.ts";
 import { parseTask } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
 import type { WrittenPlan } from "../support/written-plan.ts";
@@ -72,7 +73,13 @@ describe("a plan that is too large for the pod object", () => {
     expect(stageIn?.volumeMounts).toContainEqual(mount);
     expect(supervisor?.volumeMounts).toContainEqual(mount);
     expect(supervisor?.env).toEqual([]);
-    expect(executor?.volumeMounts?.map(({ name }) => name)).toEqual(["bin", "steps", "work"]);
+    expect(executor?.volumeMounts?.map(({ name }) => name)).toEqual([
+      "bin",
+      "steps",
+      "steps",
+      "steps",
+      "work",
+    ]);
     if (planSecret === undefined) throw new TypeError("There is no Secret");
     expect(ownedBy(planSecret, { metadata: { name: "tes-abc-1", uid: "u" } }).metadata).toEqual({
       ...planSecret.metadata,
@@ -104,6 +111,29 @@ test("no executor container gets a credential, a token or a mount of ours that i
         .every(({ readOnly }) => readOnly),
     ).toBe(true);
   }
+});
+
+test("no executor can write the files that the runtime shares between containers, unless they are files of its task", () => {
+  const sharedFiles = ["/etc/hosts", "/etc/resolv.conf"];
+  const mountsOf = (task: Partial<Task>) => {
+    const executors = [...makeTask().executors, ...makeTask().executors];
+    const { pod } = buildPod(makeRecord({ task: { executors, ...task } }), makeSettings());
+    const [, ...containers] = pod.spec?.containers ?? [];
+    return containers.map(({ volumeMounts = [] }) =>
+      volumeMounts
+        .filter(({ mountPath }) => sharedFiles.includes(mountPath))
+        .map(({ name, mountPath, subPath, readOnly }) => [mountPath, name, subPath, readOnly]),
+    );
+  };
+  const hosts = ["/etc/hosts", "steps", "hosts", true];
+  const names = ["/etc/resolv.conf", "steps", "resolv.conf", true];
+  expect(mountsOf({})).toEqual([
+    [hosts, names],
+    [hosts, names],
+  ]);
+  const input = { path: "/etc//hosts", type: "FILE" as const, content: "127.0.0.1 localhost" };
+  const own = [names, ["/etc/hosts", "work", "file-0", undefined]];
+  expect(mountsOf({ inputs: [input] })).toEqual([own, own]);
 });
 
 test("the names of a later attempt are its own", () => {

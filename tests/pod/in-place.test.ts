@@ -209,7 +209,7 @@ describe("the pod", () => {
   );
 
   test("has them read-only in its executors, inside of the mounts that hold them", () => {
-    expect(podOf({})?.containers[1]?.volumeMounts?.slice(2)).toEqual([
+    expect(podOf({})?.containers[1]?.volumeMounts?.slice(4)).toEqual([
       { name: "work", mountPath: "/w", subPath: "dir-0" },
       { name: "files", mountPath: "/w/a", subPath: "data/a", readOnly: true },
       { name: "files", mountPath: "/d", subPath: "data/a", readOnly: true },
@@ -222,7 +222,7 @@ describe("the pod", () => {
     expect(claims).toEqual([{ name: "work", persistentVolumeClaim: { claimName: "share" } }]);
     for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers.slice(0, 1) ?? [])])
       expect(container.volumeMounts).toContainEqual({ name: "work", mountPath: "/.tes/files" });
-    expect(spec?.containers[1]?.volumeMounts?.slice(2)).toEqual([
+    expect(spec?.containers[1]?.volumeMounts?.slice(4)).toEqual([
       { name: "work", mountPath: "/w", subPath: "tes-abc-1/dir-0" },
       { name: "work", mountPath: "/w/a", subPath: "data/a", readOnly: true },
       { name: "work", mountPath: "/d", subPath: "data/a", readOnly: true },

@@ -1,9 +1,10 @@
 // What is removed from a shared work volume, and what never is.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { removeFolders } from "../../sidecar/stage-in/clean-up.ts";
+import { startExchange } from "../support/exchange.ts";
 
 let root: string;
 const path = (...names: string[]): string => join(root, ...names);
@@ -44,3 +45,22 @@ test("what cannot be removed is named", async () => {
   writeFileSync(path("file"), "");
   await expect(removeFolders(path("file"), ["tes-a-1"])).rejects.toThrow('Cannot remove folder "tes-a-1"');
 });
+
+test("what an executor exchanges for a link meanwhile is removed, not what that leads to", async () => {
+  const others = path("work", "tes-b-1", "m0");
+  const fill = (folder: string) => {
+    mkdirSync(folder, { recursive: true });
+    for (let index = 0; index < 100; index++) writeFileSync(join(folder, `${index}`), "x");
+  };
+  fill(others);
+  const [folder, link] = [path("work", "tes-a-1", "m0", "d"), path("work", "tes-a-1", "m0", "l")];
+  using _ = await startExchange(folder, link);
+  for (let count = 0; count < 20; count++) {
+    fill(folder);
+    symlinkSync(others, link);
+    // What changes its kind between look and removal fails one try, and in the end it is all gone.
+    while (existsSync(path("work", "tes-a-1")))
+      await removeFolders(path("work"), ["tes-a-1"]).catch(() => undefined);
+    expect(readdirSync(others)).toHaveLength(100);
+  }
+}, 60_000);

@@ -1,6 +1,6 @@
 // The layout of the work volume: what every user may write to before anything runs.
 import { expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { executor, layOutPod, makePlan, makeScratchPod } from "../step/scratch-pod.ts";
 
@@ -22,4 +22,14 @@ test("a planned folder outside of all mounts is refused", () => {
   using pod = makeScratchPod();
   const plan = makePlan([executor(["a"])], { folders: ["/nowhere"] });
   expect(() => layOutPod(plan, pod.roots)).toThrow("/nowhere");
+});
+
+test("what executors see of the hosts and resolv.conf of the pod are copies that only root's own side writes", () => {
+  using pod = makeScratchPod();
+  layOutPod(makePlan([executor(["a"])]), pod.roots);
+  for (const name of ["hosts", "resolv.conf"]) {
+    const copy = join(pod.roots.steps, name);
+    expect(readFileSync(copy, "utf8")).toBe(readFileSync(join("/etc", name), "utf8"));
+    expect((statSync(copy).mode & 0o777).toString(8)).toBe("644");
+  }
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import type { TaskPlan } from "../../sidecar/contract/plan.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
-import { reportToken } from "../../sidecar/contract/token.ts";
+import { hasDigest, signatureHeader, signedDigest } from "../../sidecar/contract/token.ts";
 import { startFileServer } from "../filer/file-server.ts";
 import { executor, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
 import { reportKey, runPod, startContainers, startSidecar, terminationMessage } from "./pod.ts";
@@ -284,7 +284,7 @@ test("SIGTERM interrupts the supervisor, which says so and ends", async () => {
 });
 
 describe("reports", () => {
-  test("the service gets every line of both sources, with the token of the attempt", async () => {
+  test("the service gets every line of both sources, signed for the attempt, and no key or token", async () => {
     using server = startReportServer();
     const plan = makePlan([sh("echo hello")], { task: "task/ü 1", attempt: 3 });
     const end = await runPod(pod, { plan, callbackUrl: server.url });
@@ -293,9 +293,12 @@ describe("reports", () => {
     for (const request of server.requests) {
       expect(request).toMatchObject({
         path: reportPath("task/ü 1", 3),
-        authorization: `Bearer ${reportToken(reportKey, "task/ü 1", 3)}`,
         contentType: "application/x-ndjson",
       });
+      const signature = request.headers.get(signatureHeader) ?? "";
+      const digest = signedDigest(signature, reportKey, "task/ü 1", 3) ?? "";
+      expect(hasDigest(request.body, digest)).toBe(true);
+      expect(request.headers.get("authorization")).toBeNull();
     }
   });
 

@@ -10,7 +10,13 @@ function lines(count: number, message = "note"): JournalLine[] {
 }
 
 const open = (url: string, onCancel: () => void = () => undefined) =>
-  createPoster({ url, token: "token", onCancel, firstPauseMilliseconds: 5, lastPauseMilliseconds: 20 });
+  createPoster({
+    url,
+    sign: (body) => `signature of ${body.length}`,
+    onCancel,
+    firstPauseMilliseconds: 5,
+    lastPauseMilliseconds: 20,
+  });
 
 test("a batch is bounded, and all arrive in order", async () => {
   using server = startReportServer();

@@ -9,7 +9,7 @@ import {
 export interface ReportServer extends Disposable {
   url: string;
   /** Every POST, refused ones too. */
-  requests: { path: string; authorization: string | null; contentType: string | null; body: string }[];
+  requests: { path: string; headers: Headers; contentType: string | null; body: string }[];
   /** The events held of a source, in order. */
   events(source: ReportSource): ReportEvent[];
   /** Statuses to answer the next POSTs with, before they are taken. */
@@ -49,7 +49,7 @@ export function startReportServer(port = 0): ReportServer {
       const { pathname: path } = new URL(request.url);
       self.requests.push({
         path,
-        authorization: headers.get("authorization"),
+        headers,
         contentType: headers.get("content-type"),
         body,
       });

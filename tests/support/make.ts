@@ -1,6 +1,7 @@
 // Builders of the values that tests of the service start from: each gives a sound one, and takes what differs.
 import type { Report, ReportEvent, ReportSource } from "../../sidecar/contract/report.ts";
 import type { Logger } from "../../src/log.ts";
+import { usualCapabilities } from "../../src/pod/capabilities.ts";
 import type { PodFacts } from "../../src/pod/observe.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import type { Policy } from "../../src/reconcile/decide.ts";
@@ -80,6 +81,7 @@ export const makeSettings = (differences: Partial<PodSettings> = {}): PodSetting
   offer: makeOffer(),
   preemptible: { nodeSelector: {}, tolerations: [] },
   gpu: { resource: "nvidia.com/gpu", typeLabel: "nvidia.com/gpu.product" },
+  executorCapabilities: usualCapabilities,
   logHeadBytes: 100,
   logTailBytes: 200,
   strictOutputs: false,
