@@ -10,6 +10,17 @@ export const unfinishedUpload = v.strictObject({
 });
 export type UnfinishedUpload = v.InferOutput<typeof unfinishedUpload>;
 
+const sincePattern = /^since (\S+Z) /;
+
+/** Stands for the id of an upload whose begin was asked for at that time, as long as the answer, which has the id, is awaited. */
+export const uploadSince = (time: Date): string => `since ${time.toISOString()} ${crypto.randomUUID()}`;
+
+/** The time of uploadSince; undefined for an id of the server's. */
+export function sinceOf(upload: string): Date | undefined {
+  const [, time] = sincePattern.exec(upload) ?? [];
+  return time === undefined ? undefined : new Date(time);
+}
+
 /** The exit code of a clean-up that removed all folders, and could not abort every upload. */
 export const UPLOADS_LEFT = 4;
 

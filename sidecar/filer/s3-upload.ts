@@ -1,6 +1,7 @@
 // S3 upload: a file becomes an object, in one piece or in parts, each checked by the server.
 import PQueue from "p-queue";
 import type { S3Object } from "../contract/s3-url.ts";
+import { uploadSince } from "../contract/uploads.ts";
 import { fileBody, mustHold, readBytes } from "./body.ts";
 import { checksumIn, checksumOf, checksumOfBytes, joinCrc32 } from "./checksum.ts";
 import { sizeIn } from "./http-request.ts";
@@ -94,7 +95,6 @@ async function uploadInParts(upload: Upload): Promise<void> {
   const { client, file, object, signal, pauses, sizeBytes } = upload;
   const partBytes = partBytesFor(sizeBytes, upload.partBytes ?? PART_BYTES);
   const id = await begin(upload);
-  upload.inParts?.begun(id);
   const stop = new AbortController();
   const limit = AbortSignal.any([signal, stop.signal]);
   const queue = new PQueue({ concurrency: PARTS_AT_ONCE });
@@ -121,37 +121,59 @@ async function uploadInParts(upload: Upload): Promise<void> {
   }
 }
 
-/** If the answer is lost, nobody knows the upload that was begun; so what it may have left is removed before the next attempt. */
-function begin(upload: Upload): Promise<string> {
-  const { client, object, signal, pauses, uploadHeaders } = upload;
+/**
+ * Begins an upload in parts, and tells its id. Until the answer has the id, only its time is told: whoever takes back what this
+ * process leaves then looks for an upload of that key which is empty. The same is done here if an answer is lost.
+ */
+async function begin(upload: Upload): Promise<string> {
+  const { client, object, signal, pauses, uploadHeaders, inParts } = upload;
   const headers = {
     ...uploadHeaders,
     "x-amz-checksum-algorithm": "CRC32",
     "x-amz-checksum-type": "FULL_OBJECT",
   };
   const since = new Date(Date.now() - CLOCKS_APART_MILLISECONDS);
-  return retry(
-    async () => {
-      try {
-        return await client.beginUpload(object, headers);
-      } catch (error) {
-        if (storageError(error).kind === "transient") await removeLost(upload, since);
-        throw error;
-      }
-    },
-    { ...pauses, signal },
-  );
+  const asked = uploadSince(since);
+  let isClear = true;
+  const ask = async (): Promise<string> => {
+    try {
+      return await client.beginUpload(object, headers);
+    } catch (error) {
+      if (storageError(error).kind === "transient")
+        isClear = await insist(signal, (limit) => abortLost(client, object, since, limit));
+      throw error;
+    }
+  };
+  inParts?.begun(asked);
+  try {
+    const id = await retry(ask, { ...pauses, signal });
+    inParts?.begun(id);
+    return id;
+  } catch (error) {
+    // The request may still be under way.
+    if (signal.aborted) isClear = false;
+    throw error;
+  } finally {
+    if (isClear) inParts?.ended(asked);
+  }
 }
 
 /** The server's clock may be another one. */
 const CLOCKS_APART_MILLISECONDS = 2000;
 
-async function removeLost({ client, object, signal }: Upload, since: Date): Promise<void> {
-  await insist(signal, async (limit) => {
-    for (const lost of await client.emptyUploads(object, since, limit)) {
-      await client.abortUpload(object, lost, limit);
-    }
-  });
+/** Aborts uploads of the object that were begun since then and have no part. Also where the bucket is not there. */
+export async function abortLost(
+  client: S3Client,
+  object: S3Object,
+  since: Date,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (const lost of await client.emptyUploads(object, since, signal))
+      await abortUpload(client, object, lost, signal);
+  } catch (error) {
+    if (!isS3Code(error, "NoSuchBucket")) throw error;
+  }
 }
 
 async function complete(upload: Upload, id: string, parts: readonly S3Part[]): Promise<void> {

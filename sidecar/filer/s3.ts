@@ -2,6 +2,7 @@
 import PQueue from "p-queue";
 import { objectAt, type S3Location, type S3Object } from "../contract/s3-url.ts";
 import { publicUrl } from "../contract/scheme.ts";
+import { sinceOf } from "../contract/uploads.ts";
 import { sizeIn } from "./http-request.ts";
 import { defaultPatience, type Patience } from "./patience.ts";
 import { type ReceiveRequest, receive } from "./receive.ts";
@@ -9,7 +10,7 @@ import { retry } from "./retry.ts";
 import { type S3Endpoint, s3Locator } from "./s3-endpoints.ts";
 import { s3Failure } from "./s3-error.ts";
 import { PART_BYTES } from "./s3-parts.ts";
-import { abortUpload, type PartsWatch, uploadObject } from "./s3-upload.ts";
+import { abortLost, abortUpload, type PartsWatch, uploadObject } from "./s3-upload.ts";
 import {
   type Listed,
   type RetryPauses,
@@ -58,7 +59,10 @@ export function s3Storage(settings: StorageSettings, signal: AbortSignal): Stora
     async abortUpload({ url, upload }) {
       const { location, endpoint } = locate(url);
       const object = objectAt(location);
-      if (object) await abortUpload(endpoint.client, object, upload, signal);
+      const since = sinceOf(upload);
+      if (!object) return;
+      if (since) await abortLost(endpoint.client, object, since, signal);
+      else await abortUpload(endpoint.client, object, upload, signal);
     },
     target(url) {
       const { location, endpoint } = locate(url);

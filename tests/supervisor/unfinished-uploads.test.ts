@@ -3,7 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:te
 import { join } from "node:path";
 import { ENV_UPLOADS } from "../../sidecar/contract/paths.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
-import { encodeUploads, type UnfinishedUpload, UPLOADS_LEFT } from "../../sidecar/contract/uploads.ts";
+import {
+  encodeUploads,
+  sinceOf,
+  type UnfinishedUpload,
+  UPLOADS_LEFT,
+} from "../../sidecar/contract/uploads.ts";
 import { type Minio, startMinio } from "../filer/minio.ts";
 import { executor, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
 import { startContainers, startSidecar } from "./pod.ts";
@@ -73,10 +78,47 @@ test("an upload that ends well is told to have begun and ended; one in a single 
   await running.supervisor.exitCode;
   const events = running.supervisor.events();
   const begun = uploadsIn(events, "upload-begun");
-  expect(begun).toEqual([{ url: `s3://${bucket}/large`, upload: expect.stringMatching(/./) }]);
+  // First by its time, until the server has given it an id.
+  expect(begun.map(({ url }) => url)).toEqual([`s3://${bucket}/large`, `s3://${bucket}/large`]);
+  expect(begun.map(({ upload }) => sinceOf(upload) !== undefined)).toEqual([true, false]);
   expect(uploadsIn(events, "upload-ended")).toEqual(begun);
   expect(events.at(-1)).toMatchObject({ type: "finished", outcome: "complete" });
 }, 60_000);
+
+/** Uploads that were told to have begun, and not to have ended. */
+function openIn(events: readonly ReportEvent[]): UnfinishedUpload[] {
+  const ended = new Set(uploadsIn(events, "upload-ended").map(({ upload }) => upload));
+  return uploadsIn(events, "upload-begun").filter(({ upload }) => !ended.has(upload));
+}
+
+test("killed before it knows the ids of its uploads: clean-up aborts those that were begun since, and no other", async () => {
+  const bucket = await minio.makeBucket();
+  // One of the same key that has a part is in use by somebody.
+  const used = await minio.client.initiateNewMultipartUpload(bucket, "a", {});
+  await minio.client.uploadPart(
+    {
+      bucketName: bucket,
+      objectName: "a",
+      uploadID: used,
+      partNumber: 1,
+      headers: {},
+    },
+    Buffer.from("part"),
+  );
+  await minio.client.initiateNewMultipartUpload(bucket, "another", {});
+  const names = ["a", "b b", "c?d#e"];
+  using killed = await startContainers(pod, {
+    plan: planOf(bucket, names, 512),
+    environment: environment(),
+  });
+  while (uploadsIn(killed.supervisor.events(), "upload-begun").length === 0) await Bun.sleep(1);
+  killed.supervisor.process.kill("SIGKILL");
+  await killed.supervisor.exitCode;
+  const open = openIn(killed.supervisor.events());
+  expect(open.some(({ upload }) => sinceOf(upload) !== undefined)).toBe(true);
+  expect(await cleanUp(open)).toEqual({ exitCode: 0, said: "" });
+  expect((await leftIn(bucket)).toSorted()).toEqual(["a", "another"]);
+}, 120_000);
 
 test("killed while it uploads: the journal names what is left, and clean-up aborts just that", async () => {
   const bucket = await minio.makeBucket();
@@ -86,14 +128,13 @@ test("killed while it uploads: the journal names what is left, and clean-up abor
     plan: planOf(bucket, names, 512),
     environment: environment(),
   });
-  while (uploadsIn(killed.supervisor.events(), "upload-begun").length < names.length) await Bun.sleep(1);
+  const ids = () => openIn(killed.supervisor.events()).filter(({ upload }) => sinceOf(upload) === undefined);
+  while (ids().length < names.length) await Bun.sleep(1);
   killed.supervisor.process.kill("SIGKILL");
   await killed.supervisor.exitCode;
-  const events = killed.supervisor.events();
-  const ended = uploadsIn(events, "upload-ended").map(({ upload }) => upload);
-  const open = uploadsIn(events, "upload-begun").filter(({ upload }) => !ended.includes(upload));
+  const open = openIn(killed.supervisor.events());
   expect((await leftIn(bucket)).toSorted()).toEqual(
-    ["another", ...open.map(({ url }) => url.replace(`s3://${bucket}/`, ""))].toSorted(),
+    ["another", ...ids().map(({ url }) => url.replace(`s3://${bucket}/`, ""))].toSorted(),
   );
   expect(open).not.toEqual([]);
   expect(await cleanUp(open)).toEqual({ exitCode: 0, said: "" });
