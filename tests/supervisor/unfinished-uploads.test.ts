@@ -8,6 +8,7 @@ import {
   sinceOf,
   type UnfinishedUpload,
   UPLOADS_LEFT,
+  uploadSince,
 } from "../../sidecar/contract/uploads.ts";
 import { type Minio, startMinio } from "../filer/minio.ts";
 import { executor, makePlan, makeScratchPod, type ScratchPod } from "../step/scratch-pod.ts";
@@ -91,24 +92,10 @@ function openIn(events: readonly ReportEvent[]): UnfinishedUpload[] {
   return uploadsIn(events, "upload-begun").filter(({ upload }) => !ended.has(upload));
 }
 
-test("killed before it knows the ids of its uploads: clean-up aborts those that were begun since, and no other", async () => {
+test("killed before it knows the ids of its uploads: it has told when it asked for them", async () => {
   const bucket = await minio.makeBucket();
-  // One of the same key that has a part is in use by somebody.
-  const used = await minio.client.initiateNewMultipartUpload(bucket, "a", {});
-  await minio.client.uploadPart(
-    {
-      bucketName: bucket,
-      objectName: "a",
-      uploadID: used,
-      partNumber: 1,
-      headers: {},
-    },
-    Buffer.from("part"),
-  );
-  await minio.client.initiateNewMultipartUpload(bucket, "another", {});
-  const names = ["a", "b b", "c?d#e"];
   using killed = await startContainers(pod, {
-    plan: planOf(bucket, names, 512),
+    plan: planOf(bucket, ["a", "b b", "c?d#e"], 512),
     environment: environment(),
   });
   while (uploadsIn(killed.supervisor.events(), "upload-begun").length === 0) await Bun.sleep(1);
@@ -117,8 +104,27 @@ test("killed before it knows the ids of its uploads: clean-up aborts those that 
   const open = openIn(killed.supervisor.events());
   expect(open.some(({ upload }) => sinceOf(upload) !== undefined)).toBe(true);
   expect(await cleanUp(open)).toEqual({ exitCode: 0, said: "" });
-  expect((await leftIn(bucket)).toSorted()).toEqual(["a", "another"]);
+  expect(await leftIn(bucket)).toEqual([]);
 }, 120_000);
+
+test("of an upload whose id is not known, clean-up aborts what was begun since, has its key and is empty", async () => {
+  const bucket = await minio.makeBucket();
+  const begin = (key: string) => minio.client.initiateNewMultipartUpload(bucket, key, {});
+  const earlier = await begin("a");
+  await Bun.sleep(10);
+  const upload = uploadSince(new Date());
+  await Bun.sleep(10);
+  const lost = await begin("a");
+  const used = await begin("a");
+  const part = { bucketName: bucket, objectName: "a", uploadID: used, partNumber: 1, headers: {} };
+  await minio.client.uploadPart(part, Buffer.from("part"));
+  const another = await begin("a b");
+  expect(await cleanUp([{ url: `s3://${bucket}/a`, upload }])).toEqual({ exitCode: 0, said: "" });
+  const left = await Array.fromAsync(minio.client.listIncompleteUploads(bucket, "", true));
+  const ids = left.map(({ uploadId }) => uploadId);
+  expect(ids.toSorted()).toEqual([earlier, used, another].toSorted());
+  expect(ids).not.toContain(lost);
+}, 60_000);
 
 test("killed while it uploads: the journal names what is left, and clean-up aborts just that", async () => {
   const bucket = await minio.makeBucket();
