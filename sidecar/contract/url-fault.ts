@@ -99,5 +99,8 @@ function unsupported(url: string, scheme: string | undefined, { direction, bases
   );
   if (scheme !== undefined) return `the scheme ${scheme.slice(0, 32)} is not supported (${known} are)`;
   if (/^\s/.test(url)) return "it begins with a blank";
+  const [, word] = /^([a-z][a-z0-9+.-]*):(?!\/\/)/i.exec(url) ?? [];
+  if (word !== undefined)
+    return `"//" is missing after "${word.slice(0, 32)}:" (${known} are supported), as in s3://bucket/key`;
   return `it begins with no scheme (${known} are supported), as in s3://bucket/key`;
 }

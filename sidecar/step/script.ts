@@ -64,7 +64,7 @@ export const isOneStream = ({ stdout, stderr }: Pick<PlanExecutor, "stdout" | "s
 /** The streams are FIFOs that the supervisor reads, so that they can be opened again by name, and by any user. */
 function redirects(executor: PlanExecutor, carried: readonly TaskPath[]): string[] {
   const { stdin } = executor;
-  const file = quote(stdin ?? "/dev/null");
+  const file = quote(stdin ?? "");
   const read = stdin === undefined ? -1 : carried.indexOf(stdin);
   // Of what is carried the work volume's own, which is there also where the user may not have it in the root; or the image's.
   const inWork = `"\${0%/*/*}/${CARRIED_FOLDER}/${read}"`;
@@ -72,14 +72,30 @@ function redirects(executor: PlanExecutor, carried: readonly TaskPath[]): string
     `exec >${inStep(STDOUT_FIFO)}`,
     isOneStream(executor) ? "exec 2>&1" : `exec 2>${inStep(STDERR_FIFO)}`,
     ...(carried.length === 0 ? [] : [`"$1/${SHELL}" "$1/${CARRY}" in "\${0%/*}" || exit 125`]),
-    ...(read < 0
-      ? readFrom(file)
-      : [`if [[ -e ${inWork} ]]; then`, ...readFrom(inWork), "else", ...readFrom(file), "fi"]),
+    ...(stdin === undefined ? ["exec </dev/null"] : []),
+    ...(stdin !== undefined && read < 0 ? readFrom(file, stdin) : []),
+    ...(stdin !== undefined && read >= 0
+      ? [`if [[ -e ${inWork} ]]; then`, ...readFrom(inWork, stdin), "else", ...readFrom(file, stdin), "fi"]
+      : []),
   ];
 }
 
-/** A failing `exec <file` would end the shell with 1, so the file is tried beforehand. */
-const readFrom = (file: string): string[] => [`true <${file} || exit 125`, `exec <${file}`];
+/**
+ * A failing `exec <file` would end the shell with 1, so the file is tried beforehand. A FIFO has no writer any more: its
+ * executor is over, and the open would wait for ever.
+ */
+function readFrom(file: string, stdin: TaskPath): string[] {
+  const unless = (test: string, reason: string): string => {
+    const words = quote(`Cannot read stdin from "${stdin}": ${reason}`);
+    return `[[ ${test} ${file} ]] || { print -ru2 -- ${words}; exit 125; }`;
+  };
+  return [
+    unless("-e", "it does not exist"),
+    unless("! -p", "it is a FIFO"),
+    `true <${file} || exit 125`,
+    `exec <${file}`,
+  ];
+}
 
 /** What `carry` reads: the paths, and those that are this executor's own streams. */
 export function placesScript({ stdout, stderr }: PlanExecutor, carried: readonly TaskPath[]): string {

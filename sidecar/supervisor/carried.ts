@@ -50,7 +50,11 @@ export function tellUnseen(
 ): void {
   const folder = join(taskFolder(roots.work, plan), CARRIED_FOLDER);
   const unseen = step.unplaced().filter((at) => existsSync(join(folder, String(at))));
-  const paths = unseen.flatMap((at) => plan.carried?.[at] ?? []);
+  // Its own streams go to the work volume, whatever its user may write to.
+  const { stdout, stderr } = plan.executors[index] ?? {};
+  const paths = unseen
+    .flatMap((at) => plan.carried?.[at] ?? [])
+    .filter((path) => path !== stdout && path !== stderr);
   if (index === 0 || paths.length === 0) return;
   const message = `Executor ${index} does not see ${named(paths)}: its user cannot write in that directory of its image; ${WAY_OUT}`;
   report({ type: "note", message });

@@ -52,6 +52,6 @@ export function folderPathFault(path: string): string | undefined {
   const fault = pathFault(path);
   if (fault !== undefined) return fault;
   return isSystemFolder(normalizePath(path))
-    ? "Must not be a system folder: mounting it would hide the image's files"
+    ? "Needs a mount of a system directory, which would hide the image's files; use a directory such as /data"
     : undefined;
 }

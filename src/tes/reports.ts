@@ -117,7 +117,7 @@ function describe(event: ReportEvent): string | undefined {
     case "staged":
       return describeStaged(event);
     case "uploaded":
-      return `Uploaded ${fileCount(event.outputs.length)}, ${event.outputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} bytes`;
+      return `Uploaded ${fileCount(event.outputs.length)}, ${byteCount(event.outputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))}`;
     case "finished":
       return event.outcome === "interrupted"
         ? `Interrupted: ${event.message ?? "no reason given"}`
@@ -141,10 +141,10 @@ function describeStaged({
   inPlace,
 }: Extract<ReportEvent, { type: "staged" }>): string | undefined {
   const mounted = inPlace
-    ? `${fileCount(inPlace.files)} mounted in place, ${inPlace.bytes} bytes`
+    ? `${fileCount(inPlace.files)} mounted in place, ${byteCount(inPlace.bytes)}`
     : undefined;
   if (files === 0) return mounted;
-  const staged = `Staged ${fileCount(files)}, ${bytes} bytes in ${milliseconds / 1000} s`;
+  const staged = `Staged ${fileCount(files)}, ${byteCount(bytes)} in ${milliseconds / 1000} s`;
   return mounted === undefined ? staged : `${staged}; ${mounted}`;
 }
 
@@ -163,3 +163,4 @@ function describeProgress({
 }
 
 const fileCount = (count: number): string => `${count} file${count === 1 ? "" : "s"}`;
+const byteCount = (count: number): string => `${count} byte${count === 1 ? "" : "s"}`;

@@ -19,10 +19,10 @@ describe("refused", () => {
     ["drs://host/id", "output", "drs is for inputs only"],
     ["x", "input", "begins with no scheme"],
     ["", "input", "begins with no scheme"],
-    ["data:text/plain,x", "input", "begins with no scheme"],
+    ["data:text/plain,x", "input", '"//" is missing after "data:"'],
     [" s3://b/k", "output", "begins with a blank"],
     ["\ts3://b/k", "output", "begins with a blank"],
-    ["s3:/b/k", "output", "begins with no scheme"],
+    ["s3:/b/k", "output", '"//" is missing after "s3:"'],
     [`https://h/${"a".repeat(32_768)}`, "output", "longer than 32768 characters"],
     // S3
     ["s3://brand-new-bucket", "output", "names a bucket and no object in it"],

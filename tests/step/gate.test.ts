@@ -95,7 +95,7 @@ test("a command is never one of busybox's own", async () => {
 });
 
 test.each([
-  ["stdin", { stdin: "/no/such/file" }, "/no/such/file"],
+  ["stdin", { stdin: "/no/such/file" }, 'Cannot read stdin from "/no/such/file": it does not exist'],
   ["the workdir", { workdir: "/proc/no/such" }, "/proc/no"],
   ["a workdir that is a file", { workdir: "/etc/hostname" }, "/etc/hostname"],
 ])("a redirect that cannot be opened is 125 with the reason on stderr: %s", async (_, redirects, reason) => {
@@ -104,6 +104,15 @@ test.each([
   expect(result).toMatchObject({ told: 125, exitCode: 125 });
   expect(result.stderr).toContain(reason);
   expect(result.stdout + result.stderr).not.toContain("it ran");
+});
+
+test("stdin that is a FIFO, whose writer can only be over, is 125 in words and is not waited for", async () => {
+  using pod = makeScratchPod();
+  const fifo = join(pod.root, "fifo");
+  spawnSync("mkfifo", [fifo]);
+  const result = await run(pod, sh("echo it ran", { stdin: fifo }));
+  expect(result).toMatchObject({ told: 125, exitCode: 125, stdout: "" });
+  expect(result.stderr).toContain(`Cannot read stdin from "${fifo}": it is a FIFO`);
 });
 
 test("redirects are files, whose parents are made", async () => {

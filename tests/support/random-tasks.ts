@@ -145,7 +145,9 @@ function executor(
   const workdir = dice.chance(0.4) ? dice.pick([folder, join(folder, "made/here"), "/tmp", "/"]) : undefined;
   const env = Object.fromEntries(names.filter(() => dice.chance(0.2)).map((name) => [name, value(dice)]));
   const variables = Object.keys(env);
-  const base = dice.pick(kinds)(dice, paths, variables.length > 0 ? variables : ["NONE"]);
+  // The streams of a command come to their files a moment later, so it may not see or replace these by their names.
+  const others = [...paths, join(folder, "spare")].filter((path) => path !== stdout && path !== stderr);
+  const base = dice.pick(kinds)(dice, others, variables.length > 0 ? variables : ["NONE"]);
   return {
     ...base,
     env,

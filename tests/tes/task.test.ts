@@ -240,7 +240,7 @@ const executor = (fields: object) => ({ executors: [{ image: "i", command: ["c"]
 const tooMany = (count: number, item: unknown) => Array.from({ length: count + 1 }, () => item);
 
 const noFile = "Must be the path of a file, not of a system folder";
-const noFolder = "Must not be a system folder: mounting it would hide the image's files";
+const noFolder = "Needs a mount of a system directory, which would hide the image's files; use a directory such as /data";
 
 describe("names every fault with its path", () => {
   test.each([

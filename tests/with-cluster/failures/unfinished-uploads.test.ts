@@ -52,6 +52,15 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
   const killSupervisor = async (deployed: Deployed, id: string) =>
     signal((await untilProcess(deployed, `tes-${id}-1`, "supervisor", isFirst)).pid, "SIGKILL");
 
+  /** The runtime writes a container's last lines to its log by the time it tells of its end. */
+  async function untilJournalIsWhole({ kubectl }: Deployed, id: string): Promise<void> {
+    const end = "{.status.containerStatuses[?(@.name=='supervisor')].state.terminated.exitCode}";
+    const ask = ["get", "pod", `tes-${id}-1`, "--ignore-not-found", "-o", `jsonpath={.metadata.name}/${end}`];
+    const isOver = async () => /^$|\/\d+$/.test((await kubectl(ask)).trim());
+    for (const deadline = Date.now() + secondsMax * 1000; !(await isOver()); await sleep(100))
+      if (Date.now() > deadline) throw new Error(`The supervisor of task ${id} does not end`);
+  }
+
   const deleteByForce = ({ kubectl }: Deployed, id: string) =>
     kubectl(["delete", "pod", `tes-${id}-1`, "--grace-period=0", "--force"]);
 
@@ -104,6 +113,7 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
     async () => {
       const id = await uploading(own, "parts-cancel");
       await killSupervisor(own, id);
+      await untilJournalIsWhole(own, id);
       await own.tes.cancel(id);
       expect(["CANCELED", "SYSTEM_ERROR"]).toContain((await ended(own, id)).state ?? "");
       await nothingIsLeftOf(own, id);
