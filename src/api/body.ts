@@ -1,6 +1,9 @@
 // Request bodies: bounded, and JSON whatever the content type says.
 import type { Context } from "hono";
+import { inTurns } from "../in-turns.ts";
 import { TesError } from "../tes/errors.ts";
+import { limits } from "../tes/limits.ts";
+import { checkingJson } from "./json-bounds.ts";
 
 /** The body's bytes. Throws TesError "too-large" as soon as more than `bytesMax` are known to come. */
 async function readBytes({ req }: Context, bytesMax: number): Promise<Uint8Array> {
@@ -38,8 +41,10 @@ export async function readExactText(context: Context, bytesMax: number): Promise
   }
 }
 
-/** Text as JSON. Throws TesError "invalid" with the parser's word on where it breaks. */
-export function parseJson(text: string): unknown {
+/** Text as JSON, if it costs no more than a task may. Throws TesError "invalid" with the parser's word on where it breaks. */
+export async function parseJson(text: string): Promise<unknown> {
+  const fault = await inTurns(checkingJson(text, limits));
+  if (fault !== undefined) throw new TesError("invalid", fault);
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { inTurns } from "../in-turns.ts";
 import { checkPlan } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
@@ -10,9 +11,9 @@ import { StoreError } from "../store/store-error.ts";
 import { TesError } from "../tes/errors.ts";
 import { pageToken, parseListQuery, parseView } from "../tes/filter.ts";
 import { limits } from "../tes/limits.ts";
+import { parsingTask } from "../tes/parse-task.ts";
 import { type Additions, newRecord, systemLog, type TaskRecord } from "../tes/record.ts";
 import { checkResources } from "../tes/resources.ts";
-import { parseTask } from "../tes/task.ts";
 import { basicView, fullView, minimalView, type View } from "../tes/view.ts";
 import { answer, etagOf, isKnown, notModified, privateCache } from "./answer.ts";
 import { parseJson, readExactText } from "./body.ts";
@@ -68,10 +69,8 @@ async function create(
   const now = clock();
   const body = await readExactText(context, limits.bodyBytesMax);
   const claim = readClaim(context, body, now);
-  const { task, warnings } = checkResources(
-    parseTask(parseJson(body), podSettings.files?.bases),
-    podSettings.offer,
-  );
+  const parsed = await inTurns(parsingTask(await parseJson(body), podSettings.files?.bases));
+  const { task, warnings } = checkResources(parsed, podSettings.offer);
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
   const notes = checkPlan(record, podSettings);

@@ -9,7 +9,7 @@ import { buildPod, ownedBy } from "../../src/pod/build.ts";
 import { planAnnotation } from "../../src/pod/names.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import { withoutStopHooks } from "../../src/pod/stops.ts";
-import { parseTask } from "../../src/tes/task.ts";
+import { parseTask } from "../../src/tes/parse-task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
 import type { WrittenPlan } from "../support/written-plan.ts";
 

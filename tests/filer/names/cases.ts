@@ -8,7 +8,7 @@ import { taskFolder } from "../../../sidecar/filer/mounts.ts";
 import { reasonOf } from "../../../sidecar/reason.ts";
 import { rootsBelow } from "../../../sidecar/roots.ts";
 import { buildPlan } from "../../../src/pod/plan.ts";
-import { parseTask } from "../../../src/tes/task.ts";
+import { parseTask } from "../../../src/tes/parse-task.ts";
 import { makeRecord, makeSettings } from "../../support/make.ts";
 import type { Dice } from "../../support/random-tasks.ts";
 import {
