@@ -1,9 +1,9 @@
 // Request bodies: bounded, and JSON whatever the content type says.
 import type { Context } from "hono";
-import { inTurns } from "../in-turns.ts";
 import { TesError } from "../tes/errors.ts";
+import { inTurns } from "../tes/in-turns.ts";
+import { checkingJson } from "../tes/json-bounds.ts";
 import { limits } from "../tes/limits.ts";
-import { checkingJson } from "./json-bounds.ts";
 
 /** The body's bytes. Throws TesError "too-large" as soon as more than `bytesMax` are known to come. */
 async function readBytes({ req }: Context, bytesMax: number): Promise<Uint8Array> {

@@ -2,14 +2,17 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { reportPath } from "../../sidecar/contract/paths.ts";
-import { parseReport, type ReportRefusal } from "../../sidecar/contract/report.ts";
+import type { ReportRefusal } from "../../sidecar/contract/report.ts";
 import { isReportToken, reportToken } from "../../sidecar/contract/token.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { TesError } from "../tes/errors.ts";
+import { inTurns } from "../tes/in-turns.ts";
+import { readingReports } from "../tes/read-reports.ts";
 import { readText } from "./body.ts";
 
 /** More than the reporter sends at once. */
 export const reportBytesMax = 8 * 1024 * 1024;
+const reportLinesMax = 20_000;
 
 /** Path parameters hold no characters that encodeURIComponent changes, so the contract's own function gives the pattern. */
 export const reportPattern = reportPath("ID", 0).replace("ID", ":id").replace(/\/0\//, "/:attempt{[0-9]+}/");
@@ -29,8 +32,8 @@ export function addReportRoute(
     if (!isReportToken(token, reportToken(key, id, attempt))) {
       return refusal(context, 401, "token", "Report token is not valid for this task and attempt");
     }
-    const lines = (await readText(context, reportBytesMax)).split("\n").filter((line) => line !== "");
-    const reports = lines.flatMap((line) => parseReport(line) ?? []);
+    const text = await readText(context, reportBytesMax);
+    const reports = await inTurns(readingReports(text, reportLinesMax));
     if (reports.length === 0) throw new TesError("invalid", "Body holds no report");
     const answer = await reconciler.report(id, attempt, reports);
     // No refusal: the store may be one that is only being restored, and its pods are given their time.

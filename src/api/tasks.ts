@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { inTurns } from "../in-turns.ts";
 import { checkPlan } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
@@ -10,6 +9,7 @@ import type { Claim, TaskStore } from "../store/store.ts";
 import { StoreError } from "../store/store-error.ts";
 import { TesError } from "../tes/errors.ts";
 import { pageToken, parseListQuery, parseView } from "../tes/filter.ts";
+import { inTurns } from "../tes/in-turns.ts";
 import { limits } from "../tes/limits.ts";
 import { parsingTask } from "../tes/parse-task.ts";
 import { type Additions, newRecord, systemLog, type TaskRecord } from "../tes/record.ts";
@@ -19,7 +19,7 @@ import { answer, etagOf, isKnown, notModified, privateCache } from "./answer.ts"
 import { parseJson, readExactText } from "./body.ts";
 import { taskContracts } from "./contracts.ts";
 import { readClaim } from "./idempotency.ts";
-import { readRows } from "./list.ts";
+import { hasRows, readRows } from "./list.ts";
 
 export interface TaskRoutes {
   readonly store: TaskStore;
@@ -134,7 +134,7 @@ async function get(context: Context, id: string, { store, release }: TaskRoutes)
   const found = await read(store, view, id);
   if (found === undefined) throw unknownTask(id);
   return answer(context, {
-    text: JSON.stringify(found.body),
+    text: found.text,
     etag: etagOf(release, view, found.stamp),
     cache: privateCache,
   });
@@ -145,19 +145,21 @@ async function read(
   store: TaskStore,
   view: View,
   id: string,
-): Promise<{ body: object; stamp: string | number } | undefined> {
+): Promise<{ text: string; stamp: string | number } | undefined> {
   switch (view) {
     case "MINIMAL": {
       const line = await store.getLine(id);
-      return line && { body: minimalView(line), stamp: line.state };
+      return line && { text: minimalView(line), stamp: line.state };
     }
     case "BASIC": {
       const record = await store.get(id);
-      return record && { body: basicView(record), stamp: record.version };
+      if (record === undefined) return undefined;
+      const outputs = hasRows(record) ? (await store.outputsOf([id])).get(id) : undefined;
+      return { text: basicView(record, outputs), stamp: record.version };
     }
     case "FULL": {
       const full = await store.getFull(id);
-      return full && { body: fullView(full.record, full.additions), stamp: full.record.version };
+      return full && { text: fullView(full.record, full.additions), stamp: full.record.version };
     }
   }
 }

@@ -36,6 +36,17 @@ export const limits = {
   amountMax: 1_000_000_000,
   /** argv and env of one executor, as the kernel counts them (one argument at most 128 KiB). */
   argumentBytesMax: 128 * 1024 - 1,
+  /** Uploaded files that a task lists, and the bytes that they take in an answer. */
+  filesHeldMax: 50_000,
+  fileBytesHeldMax: 4 * 1024 * 1024,
+  /** What pods add to system_logs. */
+  linesHeldMax: 10_000,
+  lineBytesHeldMax: 2 * 1024 * 1024,
+  lineLengthMax: 16 * 1024,
+  /** stdout and stderr of all executors. */
+  tailBytesHeldMax: 16 * 1024 * 1024,
+  /** What a pod tells of a task beside that. More cannot be the work of this program. */
+  runBytesMax: 16 * 1024 * 1024,
   /** Arguments of one executor; the kernel takes some 100,000 of a few letters each. */
   argumentsMax: 16_384,
   environmentMax: 4096,

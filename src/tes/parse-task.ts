@@ -1,10 +1,10 @@
 // parseTask: what clients really send as a task, or every fault of it, up to so many.
 import { z } from "@hono/zod-openapi";
 import type { TaskPath } from "../../sidecar/contract/path.ts";
-import { atOnce, type Steps } from "../in-turns.ts";
 import { contradictionFaults } from "./contradictions.ts";
 import { cutLists } from "./cut-lists.ts";
 import { type Fault, TesError } from "./errors.ts";
+import { atOnce, type Steps } from "./in-turns.ts";
 import { limits } from "./limits.ts";
 import { lengthFaults } from "./path-length.ts";
 import { sketchOf } from "./sketch.ts";

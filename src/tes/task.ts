@@ -17,15 +17,19 @@ const text = z
 
 /** Text of so many bytes at most: what is only kept and shown needs no more room than its users give it. */
 const upTo = (bytesMax: number) =>
-  text.refine((value) => value.length * 3 <= bytesMax || utf8Bytes(value) <= bytesMax, {
-    error: `Must be at most ${bytesMax} bytes`,
-  });
+  text
+    .refine((value) => value.length * 3 <= bytesMax || utf8Bytes(value) <= bytesMax, {
+      error: `Must be at most ${bytesMax} bytes`,
+    })
+    .openapi({ maxLength: bytesMax });
 const name = upTo(limits.nameBytesMax);
 const description = upTo(limits.descriptionBytesMax);
 /** As characters, which is how the check of what the URL says counts them. */
-const location = text.refine((value) => value.length <= limits.urlLengthMax, {
-  error: `Must be at most ${limits.urlLengthMax} characters`,
-});
+const location = text
+  .refine((value) => value.length <= limits.urlLengthMax, {
+    error: `Must be at most ${limits.urlLengthMax} characters`,
+  })
+  .openapi({ maxLength: limits.urlLengthMax });
 
 const fileType = z
   .enum(["FILE", "DIRECTORY"])

@@ -1,9 +1,9 @@
 // checkingJson: what is too deep or too much, seen in the text; held against the parser's own values.
 import { describe, expect, test } from "bun:test";
-import { checkingJson, type JsonBounds } from "../../src/api/json-bounds.ts";
-import { atOnce } from "../../src/in-turns.ts";
+import { atOnce } from "../../src/tes/in-turns.ts";
+import { checkingJson, type JsonBounds } from "../../src/tes/json-bounds.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { below, pick, type Random, randomOf } from "./hostile.ts";
+import { below, pick, type Random, randomOf } from "../api/hostile.ts";
 
 const jsonFault = (text: string, bounds: JsonBounds) => atOnce(checkingJson(text, bounds));
 

@@ -1,5 +1,5 @@
 // checkingJson: whether a text would cost too much as JSON, seen by one pass over it before any value is made of it.
-import type { Steps } from "../in-turns.ts";
+import type { Steps } from "./in-turns.ts";
 
 export interface JsonBounds {
   /** Arrays and objects within one another. */

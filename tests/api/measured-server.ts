@@ -1,0 +1,106 @@
+// The service without a cluster, as a process of its own that tells how long its event loop was held and how much memory it has.
+import { once } from "node:events";
+import process from "node:process";
+import { createApp } from "../../src/api/app.ts";
+import { createInternalApp } from "../../src/api/internal.ts";
+import { createReconciler } from "../../src/reconcile/reconcile.ts";
+import { serve } from "../../src/serve.ts";
+import { openStore } from "../../src/store/open.ts";
+import { limits } from "../../src/tes/limits.ts";
+import { makePolicy, makeSettings, silent } from "../support/make.ts";
+import { reportKey } from "./given.ts";
+
+/** What `GET /` of the third port answers; `heldMilliseconds` is since it was last asked. */
+export interface Measures {
+  readonly heldMilliseconds: number;
+  readonly residentMib: number;
+}
+
+const tickMilliseconds = 2;
+
+/** The longest time between two turns of the event loop, less the time that a turn was meant to wait. */
+function watchLoop(): () => number {
+  let last = performance.now();
+  let held = 0;
+  setInterval(() => {
+    const now = performance.now();
+    held = Math.max(held, now - last - tickMilliseconds);
+    last = now;
+  }, tickMilliseconds);
+  return () => {
+    const result = held;
+    held = 0;
+    return result;
+  };
+}
+
+async function main(database: string): Promise<void> {
+  const store = await openStore(database);
+  const clock = () => new Date();
+  const over = new AbortController();
+  const reconciler = createReconciler({
+    store,
+    policy: makePolicy(),
+    log: silent,
+    clock,
+    pods: {
+      sight: () => "absent",
+      last: () => undefined,
+      podsOf: () => [],
+      put: () => undefined,
+      markDeleting: () => undefined,
+      async *follow(signal) {
+        if (!signal.aborted) await once(signal, "abort");
+        yield* [];
+      },
+    },
+    actions: {
+      createSlot: () => Promise.resolve(),
+      act: () => Promise.resolve("rest"),
+      removeStrangers: () => Promise.resolve(),
+    },
+  });
+  const shared = { store, reconciler, reportKey: () => reportKey, log: silent, isReady: () => true };
+  const app = createApp({
+    ...shared,
+    podSettings: makeSettings(),
+    tokenKey: "key",
+    corsOrigins: [],
+    internalSince: clock().toISOString(),
+    info: {
+      id: "x",
+      name: "x",
+      organization: { name: "x", url: "https://example.org" },
+      storage: [],
+      version: "0",
+    },
+    clock,
+  });
+  const internal = createInternalApp(shared);
+  const listen = ({ fetch }: { fetch: (request: Request) => Response | Promise<Response> }) =>
+    serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      bodyBytesMax: limits.bodyBytesMax,
+      fetch: (request) => fetch(request),
+    });
+  const held = watchLoop();
+  const monitor = {
+    fetch: () => {
+      const measures: Measures = {
+        heldMilliseconds: held(),
+        residentMib: process.memoryUsage.rss() / 1024 ** 2,
+      };
+      return Response.json(measures);
+    },
+  };
+  const servers = [app, internal, monitor].map(listen);
+  process.on("SIGTERM", () => over.abort());
+  process.stdout.write(`${servers.map(({ port }) => port).join(" ")}\n`);
+  await reconciler.run(over.signal);
+  await Promise.all(servers.map((server) => server.stop()));
+  await store.close();
+  process.exit(0);
+}
+
+if (import.meta.main) await main(process.argv[2] ?? "");
