@@ -4,6 +4,7 @@ import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import { describeOffer } from "../tes/offer.ts";
 import { requireUser } from "./authentication.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { allowOrigins } from "./cross-origin.ts";
 import { addDocumentRoutes } from "./document.ts";
 import { rejectOtherMethods } from "./methods.ts";
@@ -21,6 +22,7 @@ export interface AppDependencies extends Omit<TaskRoutes, "release"> {
   readonly corsOrigins: readonly string[];
   /** Undefined until the cluster was reached for the first time. */
   readonly reportKey: () => string | undefined;
+  readonly reportBodies: BodyBudget;
   readonly log: Logger;
   /** The user of an Authorization header. Without it nobody needs a login, and any is ignored. */
   readonly authenticate?: (authorization: string | undefined) => string | undefined;

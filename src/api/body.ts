@@ -4,36 +4,60 @@ import { TesError } from "../tes/errors.ts";
 import { inTurns } from "../tes/in-turns.ts";
 import { checkingJson } from "../tes/json-bounds.ts";
 import { limits } from "../tes/limits.ts";
+import { type Lease, smallBytesMax } from "./body-budget.ts";
 
-/** The body's bytes. Throws TesError "too-large" as soon as more than `bytesMax` are known to come. */
-async function readBytes({ req }: Context, bytesMax: number): Promise<Uint8Array> {
+/** The body's bytes. Throws TesError "too-large" as soon as more than `bytesMax` are known to come, as the lease does if there is no room. */
+async function readBytes({ req }: Context, bytesMax: number, lease: Lease): Promise<Uint8Array> {
   const tooLarge = () => new TesError("too-large", `Body is larger than ${bytesMax} bytes`);
-  const length = req.header("content-length");
-  if (Number(length ?? 0) > bytesMax) throw tooLarge();
-  if (length !== undefined && req.header("transfer-encoding") === undefined) {
+  const header = req.header("transfer-encoding") === undefined ? req.header("content-length") : undefined;
+  const length = Number(header ?? Number.NaN);
+  if (length > bytesMax) throw tooLarge();
+  if (length <= smallBytesMax) {
     // No more can come than was told, and as one piece it costs a tenth of the stream.
-    const whole = new Uint8Array(await req.raw.arrayBuffer());
+    lease.take(length);
+    const whole = new Uint8Array(await Promise.race([req.raw.arrayBuffer(), lease.cut]));
     if (whole.byteLength > bytesMax) throw tooLarge();
+    lease.end();
     return whole;
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of req.raw.body ?? []) {
+  for await (const chunk of chunksOf(req.raw.body, lease.cut)) {
     bytes += chunk.byteLength;
     if (bytes > bytesMax) throw tooLarge();
+    lease.take(chunk.byteLength);
     chunks.push(chunk);
   }
+  lease.end();
   return Buffer.concat(chunks);
 }
 
+/** The stream's chunks until its end; what it still brings after an error is dropped. */
+async function* chunksOf(
+  body: ReadableStream<Uint8Array> | null,
+  cut: Promise<never>,
+): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  if (reader === undefined) return;
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), cut]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => undefined); // it may have ended by itself
+  }
+}
+
 /** The body as text, in which what is not UTF-8 is U+FFFD. Throws as soon as more than `bytesMax` are known to come. */
-export async function readText(context: Context, bytesMax: number): Promise<string> {
-  return new TextDecoder().decode(await readBytes(context, bytesMax));
+export async function readText(context: Context, bytesMax: number, lease: Lease): Promise<string> {
+  return new TextDecoder().decode(await readBytes(context, bytesMax, lease));
 }
 
 /** As readText, but what is not UTF-8 is refused: it would be stored as something else than was sent. */
-export async function readExactText(context: Context, bytesMax: number): Promise<string> {
-  const bytes = await readBytes(context, bytesMax);
+export async function readExactText(context: Context, bytesMax: number, lease: Lease): Promise<string> {
+  const bytes = await readBytes(context, bytesMax, lease);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {

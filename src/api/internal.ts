@@ -8,14 +8,14 @@ import { addReportRoute } from "./reports.ts";
 
 type InternalDependencies = Pick<
   AppDependencies,
-  "store" | "reconciler" | "reportKey" | "metrics" | "isReady" | "log"
+  "store" | "reconciler" | "reportKey" | "reportBodies" | "metrics" | "isReady" | "log"
 >;
 
 export function createInternalApp(dependencies: InternalDependencies): OpenAPIHono {
   const { metrics, log, store, isReady } = dependencies;
   const app = newApp("this port has /metrics and takes the reports of pods", log, metrics);
   if (metrics !== undefined) addMetricsRoute(app, metrics);
-  addReportRoute(app, dependencies.reconciler, dependencies.reportKey);
+  addReportRoute(app, dependencies);
   addHealthRoutes(app, store, isReady);
   return app;
 }

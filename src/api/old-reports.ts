@@ -1,14 +1,11 @@
 // Reports at the API's port: only from pods that were told of it before there was an internal port.
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "../log.ts";
-import type { Reconciler } from "../reconcile/reconcile.ts";
 import type { TaskStore } from "../store/store.ts";
-import { addReportRoute, reportPattern } from "./reports.ts";
+import { addReportRoute, type ReportRoute, reportPattern } from "./reports.ts";
 
-interface OldReports {
+interface OldReports extends ReportRoute {
   readonly store: Pick<TaskStore, "get">;
-  readonly reconciler: Pick<Reconciler, "report">;
-  readonly reportKey: () => string | undefined;
   /** When this service first had an internal port: pods of tasks that were created later know it. ISO 8601. */
   readonly since: string;
   readonly log: Logger;
@@ -16,7 +13,7 @@ interface OldReports {
 
 /** A task that was created before `since` may report here until its end. For any other there is nothing at this path. */
 export function addOldReportRoute(app: OpenAPIHono, dependencies: OldReports): void {
-  const { store, reconciler, reportKey, since, log } = dependencies;
+  const { store, since, log } = dependencies;
   let told = false;
   app.post(reportPattern, async (context, next) => {
     const record = await store.get(context.req.param("id") ?? "");
@@ -30,5 +27,5 @@ export function addOldReportRoute(app: OpenAPIHono, dependencies: OldReports): v
     }
     return context.notFound();
   });
-  addReportRoute(app, reconciler, reportKey);
+  addReportRoute(app, dependencies);
 }

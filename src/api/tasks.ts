@@ -1,5 +1,6 @@
 // CreateTask, ListTasks, GetTask, CancelTask: what becomes of their requests.
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { checkPlan } from "../pod/plan.ts";
@@ -17,6 +18,7 @@ import { checkResources } from "../tes/resources.ts";
 import { basicView, fullView, minimalView, type View } from "../tes/view.ts";
 import { answer, etagOf, isKnown, notModified, privateCache } from "./answer.ts";
 import { parseJson, readExactText } from "./body.ts";
+import { type BodyBudget, largeBytesMin, smallBytesMax } from "./body-budget.ts";
 import { taskContracts } from "./contracts.ts";
 import { readClaim } from "./idempotency.ts";
 import { hasRows, readRows } from "./list.ts";
@@ -25,6 +27,8 @@ export interface TaskRoutes {
   readonly store: TaskStore;
   readonly reconciler: Pick<Reconciler, "poke" | "cancel">;
   readonly podSettings: PodSettings;
+  /** Bounds the bodies that are read at once. */
+  readonly bodies: BodyBudget;
   /** Signs page tokens. */
   readonly tokenKey: string;
   /** Version of this program: another may answer the same task in another form. */
@@ -52,7 +56,15 @@ export const cancelPath = "/tasks/:id{[^/]+(?::|%3[Aa])cancel}";
  */
 export function addTaskRoutes(app: OpenAPIHono, routes: TaskRoutes): void {
   for (const contract of taskContracts) app.openAPIRegistry.registerPath(contract);
-  app.post("/tasks", async (context) => context.json({ id: await create(context, routes) }));
+  app.post("/tasks", async (context) => {
+    const { bodies } = routes;
+    const id = await bodies.run(async (lease) => {
+      const body = await readExactText(context, limits.bodyBytesMax, lease);
+      const work = () => create(context, body, routes);
+      return await (body.length < largeBytesMin ? work() : bodies.alone(work));
+    });
+    return context.json({ id });
+  });
   app.get("/tasks", (context) => list(context, routes));
   app.get("/tasks/:id", (context) => get(context, context.req.param("id"), routes));
   app.post(cancelPath, async (context) => {
@@ -64,16 +76,18 @@ export function addTaskRoutes(app: OpenAPIHono, routes: TaskRoutes): void {
 
 async function create(
   context: Context,
+  body: string,
   { store, reconciler, podSettings, clock }: TaskRoutes,
 ): Promise<string> {
   const now = clock();
-  const body = await readExactText(context, limits.bodyBytesMax);
   const claim = readClaim(context, body, now);
   const parsed = await inTurns(parsingTask(await parseJson(body), podSettings.files?.bases));
   const { task, warnings } = checkResources(parsed, podSettings.offer);
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
-  const notes = checkPlan(record, podSettings);
+  await othersTurn(body);
+  const notes = await checkPlan(record, podSettings);
+  await othersTurn(body);
   const systemLogs = [...warnings, ...notes].map((warning) => systemLog(warning, now.toISOString()));
   const id = await keep(store, record, { systemLogs, tails: [] }, claim).catch((error: unknown) =>
     Promise.reject(isOutcomeUnknown(error) ? outcomeUnknown(claim, error) : error),
@@ -82,6 +96,10 @@ async function create(
   reconciler.poke(id);
   return id;
 }
+
+/** What is small is done before anybody waits. */
+const othersTurn = (body: string): Promise<void> | undefined =>
+  body.length < smallBytesMax ? undefined : setImmediate();
 
 const isOutcomeUnknown = (error: unknown): boolean =>
   error instanceof StoreError && error.kind === "outcome-unknown";

@@ -29,6 +29,8 @@ export const limits = {
   descriptionBytesMax: 64 * 1024,
   /** More than servers take in a request. Of path_prefix too, which may be longer than any path that it is for. */
   urlLengthMax: 32_768,
+  /** All paths of a task: 20,000 of 200 letters. Each of their folders is looked at. */
+  pathLengthTotalMax: 4 * 1024 * 1024,
   parameterBytesMax: 4096,
   zonesMax: 64,
   backendParametersMax: 64,
@@ -49,7 +51,7 @@ export const limits = {
   runBytesMax: 16 * 1024 * 1024,
   /** Arguments of one executor; the kernel takes some 100,000 of a few letters each. */
   argumentsMax: 16_384,
-  environmentMax: 4096,
+  environmentMax: 1024,
   /** Filters of one list by tag: each is a join. */
   tagFiltersMax: 32,
   pageSizeMax: 2047,

@@ -29,6 +29,7 @@ export const parseTask = (body: unknown, fileBases?: readonly TaskPath[]): Task 
 /** The same step by step. */
 export function* parsingTask(body: unknown, fileBases?: readonly TaskPath[]): Steps<Task> {
   const tidied = cutLists(tidy(body));
+  checkPathLengths(fieldsOf(tidied));
   yield;
   const { task, issues } = yield* reading(tidied);
   yield;
@@ -72,7 +73,7 @@ interface Read {
 
 /** What can be thousands is read a piece at a time, and no further once there are faults enough. */
 function* reading(tidied: unknown): Steps<Read> {
-  const body: Fields = typeof tidied === "object" && tidied !== null ? (tidied as Fields) : {};
+  const body = fieldsOf(tidied);
   const issues: Issue[] = [];
   const files = yield* readingFiles(body, issues);
   yield* lookingAtExecutors(body["executors"], issues);
@@ -143,6 +144,21 @@ function isLarge(executor: unknown): boolean {
 
 const issuesAt = (path: readonly PropertyKey[], { error }: { error?: z.ZodError | undefined }): Issue[] =>
   (error?.issues ?? []).map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
+
+/** Before any path is looked at. Throws TesError. */
+function checkPathLengths({ inputs, outputs }: Fields): void {
+  const paths = [inputs, outputs].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []));
+  const length = paths.reduce<number>((sum, file) => {
+    const { path } = fieldsOf(file);
+    return sum + (typeof path === "string" ? path.length : 0);
+  }, 0);
+  if (length <= limits.pathLengthTotalMax) return;
+  const message = `All paths of inputs and outputs together must be at most ${limits.pathLengthTotalMax} characters`;
+  throw refusal([{ path: "inputs", message }]);
+}
+
+const fieldsOf = (value: unknown): Fields =>
+  typeof value === "object" && value !== null ? (value as Fields) : {};
 
 function contentFaults({ inputs = [] }: Task): Fault[] {
   const bytes = inputs.reduce((sum, { content = "" }) => sum + Buffer.byteLength(content), 0);

@@ -2,13 +2,15 @@
 import { once } from "node:events";
 import process from "node:process";
 import { createApp } from "../../src/api/app.ts";
+import { createBodyBudget } from "../../src/api/body-budget.ts";
 import { createInternalApp } from "../../src/api/internal.ts";
+import { reportBodiesBytesMax } from "../../src/api/reports.ts";
 import { createReconciler } from "../../src/reconcile/reconcile.ts";
 import { serve } from "../../src/serve.ts";
 import { openStore } from "../../src/store/open.ts";
 import { limits } from "../../src/tes/limits.ts";
 import { makePolicy, makeSettings, silent } from "../support/make.ts";
-import { reportKey } from "./given.ts";
+import { bodiesBytesMax, reportKey } from "./given.ts";
 
 /** What `GET /` of the third port answers; `heldMilliseconds` is since it was last asked. */
 export interface Measures {
@@ -60,10 +62,18 @@ async function main(database: string): Promise<void> {
       removeStrangers: () => Promise.resolve(),
     },
   });
-  const shared = { store, reconciler, reportKey: () => reportKey, log: silent, isReady: () => true };
+  const shared = {
+    store,
+    reconciler,
+    reportKey: () => reportKey,
+    reportBodies: createBodyBudget(reportBodiesBytesMax),
+    log: silent,
+    isReady: () => true,
+  };
   const app = createApp({
     ...shared,
     podSettings: makeSettings(),
+    bodies: createBodyBudget(bodiesBytesMax),
     tokenKey: "key",
     corsOrigins: [],
     internalSince: clock().toISOString(),

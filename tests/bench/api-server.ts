@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import process from "node:process";
 import { createApp } from "../../src/api/app.ts";
+import { createBodyBudget } from "../../src/api/body-budget.ts";
 import { createReconciler } from "../../src/reconcile/reconcile.ts";
 import { serve } from "../../src/serve.ts";
 import { openStore } from "../../src/store/open.ts";
@@ -10,6 +11,8 @@ import { makePolicy, makeSettings, silent } from "../support/make.ts";
 
 /** Signs page tokens, so that the bench can make those of deep pages. */
 export const tokenKey = "bench";
+
+const bodiesBytesMax = 32 * 1024 * 1024;
 
 async function main(database: string): Promise<void> {
   const store = await openStore(database);
@@ -41,6 +44,8 @@ async function main(database: string): Promise<void> {
     store,
     reconciler,
     podSettings: makeSettings(),
+    bodies: createBodyBudget(bodiesBytesMax),
+    reportBodies: createBodyBudget(bodiesBytesMax),
     tokenKey,
     reportKey: () => "key",
     corsOrigins: [],

@@ -7,7 +7,7 @@ import { executorEnded, makeRecord, makeReport, now } from "../support/make.ts";
 const time = now.toISOString();
 const note = (message: string): ReportEvent => ({ type: "note", message });
 const file = (path: string) => ({ path, url: `s3://b${path}`, type: "FILE" as const });
-const inputs = [file("/in/dir"), file("/in/a"), file("/in/b")];
+const inputs = ["/in/dir", "/in/a", "/in/b", "/opt/a", "/root/b"].map(file);
 const base = makeRecord({ state: "INITIALIZING", run: { created: true }, task: { inputs } });
 const acknowledged = { "stage-in": 0, supervisor: 1 };
 
@@ -52,7 +52,7 @@ describe("one event", () => {
     },
     {
       title: "inputs that the first executor's gate may not bring in are kept for the next pod",
-      event: { type: "unplaced", paths: ["/opt/a", "/root/b", "/opt/a"] },
+      event: { type: "unplaced", paths: ["/opt/a", "/root/b", "/opt/a", "/not/an/input"] },
       run: { mounted: ["/opt/a", "/root/b"] },
     },
     {
@@ -237,7 +237,7 @@ describe("a pod cannot make the record grow without a bound", () => {
     },
     {
       title: "redirections of inputs that are not there",
-      event: { type: "redirected", inputs: [{ input: 3, path: "/x" }, { input: 1e9 }] },
+      event: { type: "redirected", inputs: [{ input: 5, path: "/x" }, { input: 1e9 }] },
     },
     {
       title: "an input that is at no path",

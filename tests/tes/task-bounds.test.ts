@@ -83,7 +83,7 @@ describe("the longest list is taken, an element more is refused", () => {
     },
     {
       path: "executors[0].env",
-      max: 4096,
+      max: 1024,
       body: (count) => ({ executors: [{ ...executor, env: mapOf(count) }] }),
     },
     { path: "executors", max: 64, body: (count) => ({ executors: times(count, () => executor) }) },
@@ -150,6 +150,18 @@ describe("a hundred faults are told of", () => {
     const tags = Object.fromEntries(times(200, (index) => [`${letters(100_000)}${index}`, 1]));
     expect(JSON.stringify(refusalOf({ ...task, tags }).faults).length).toBeLessThan(300_000);
   });
+});
+
+test("paths that are too long together are refused before they are looked at", () => {
+  const deep = (count: number) =>
+    times(count, (index) => ({ ...file(index), path: `/${"d/".repeat(1000)}${index}` }));
+  expect(() => parseTask({ ...task, inputs: deep(1000), outputs: deep(1000) })).not.toThrow();
+  expect(refusalOf({ ...task, inputs: deep(1000), outputs: deep(1100) }).faults).toEqual([
+    {
+      path: "inputs",
+      message: "All paths of inputs and outputs together must be at most 4194304 characters",
+    },
+  ]);
 });
 
 test("a long list is read as a short one is: the same task, faults at their own index", () => {
