@@ -7,8 +7,8 @@ export interface Lease {
   take(bytes: number): void;
   /** All of it has come: it is not cut any more. */
   end(): void;
-  /** Rejects with TesError "unavailable" once the room is needed by others, as this body comes too slowly. */
-  readonly cut: Promise<never>;
+  /** The value; rejects with TesError "unavailable" once the room is needed by others, as this body comes too slowly. */
+  unlessCut<T>(value: Promise<T>): Promise<T>;
 }
 
 export interface BodyBudget {
@@ -33,7 +33,8 @@ interface Holder {
   readonly start: number;
   bytes: number;
   hasEnded: boolean;
-  readonly cut: PromiseWithResolvers<never>;
+  /** Of whoever waits for a part of the body. */
+  reject: (error: TesError) => void;
   error?: TesError;
 }
 
@@ -56,7 +57,7 @@ export function createBodyBudget(
       if (used <= limit) return;
       if (holder === asking || !isSlow(holder, clock())) continue;
       holder.error = new TesError("unavailable", "The body came too slowly while others needed the room");
-      holder.cut.reject(holder.error);
+      holder.reject(holder.error);
       free(holder);
     }
   }
@@ -75,13 +76,7 @@ export function createBodyBudget(
 
   return {
     async run(work) {
-      const holder: Holder = {
-        start: clock(),
-        bytes: 0,
-        hasEnded: false,
-        cut: Promise.withResolvers<never>(),
-      };
-      holder.cut.promise.catch(() => undefined); // whoever reads races with it
+      const holder: Holder = { start: clock(), bytes: 0, hasEnded: false, reject: () => undefined };
       holders.add(holder);
       try {
         return await work({
@@ -89,7 +84,12 @@ export function createBodyBudget(
           end: () => {
             holder.hasEnded = true;
           },
-          cut: holder.cut.promise,
+          unlessCut: (value) =>
+            new Promise((resolve, reject) => {
+              holder.reject = reject;
+              if (holder.error !== undefined) reject(holder.error);
+              value.then(resolve, reject);
+            }),
         });
       } finally {
         free(holder);

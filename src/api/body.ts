@@ -1,7 +1,7 @@
 // Request bodies: bounded, and JSON whatever the content type says.
 import type { Context } from "hono";
 import { TesError } from "../tes/errors.ts";
-import { inTurns } from "../tes/in-turns.ts";
+import type { Steps } from "../tes/in-turns.ts";
 import { checkingJson } from "../tes/json-bounds.ts";
 import { limits } from "../tes/limits.ts";
 import { type Lease, smallBytesMax } from "./body-budget.ts";
@@ -15,14 +15,14 @@ async function readBytes({ req }: Context, bytesMax: number, lease: Lease): Prom
   if (length <= smallBytesMax) {
     // No more can come than was told, and as one piece it costs a tenth of the stream.
     lease.take(length);
-    const whole = new Uint8Array(await Promise.race([req.raw.arrayBuffer(), lease.cut]));
+    const whole = new Uint8Array(await lease.unlessCut(req.raw.arrayBuffer()));
     if (whole.byteLength > bytesMax) throw tooLarge();
     lease.end();
     return whole;
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of chunksOf(req.raw.body, lease.cut)) {
+  for await (const chunk of chunksOf(req.raw.body, lease)) {
     bytes += chunk.byteLength;
     if (bytes > bytesMax) throw tooLarge();
     lease.take(chunk.byteLength);
@@ -33,15 +33,12 @@ async function readBytes({ req }: Context, bytesMax: number, lease: Lease): Prom
 }
 
 /** The stream's chunks until its end; what it still brings after an error is dropped. */
-async function* chunksOf(
-  body: ReadableStream<Uint8Array> | null,
-  cut: Promise<never>,
-): AsyncGenerator<Uint8Array> {
+async function* chunksOf(body: ReadableStream<Uint8Array> | null, lease: Lease): AsyncGenerator<Uint8Array> {
   const reader = body?.getReader();
   if (reader === undefined) return;
   try {
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), cut]);
+      const { done, value } = await lease.unlessCut(reader.read());
       if (done) return;
       yield value;
     }
@@ -66,8 +63,8 @@ export async function readExactText(context: Context, bytesMax: number, lease: L
 }
 
 /** Text as JSON, if it costs no more than a task may. Throws TesError "invalid" with the parser's word on where it breaks. */
-export async function parseJson(text: string): Promise<unknown> {
-  const fault = await inTurns(checkingJson(text, limits));
+export function* parsingJson(text: string): Steps<unknown> {
+  const fault = yield* checkingJson(text, limits);
   if (fault !== undefined) throw new TesError("invalid", fault);
   try {
     return JSON.parse(text) as unknown;

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { TaskPath } from "../../sidecar/contract/path.ts";
 import { checkPlan } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
@@ -10,14 +11,15 @@ import type { Claim, TaskStore } from "../store/store.ts";
 import { StoreError } from "../store/store-error.ts";
 import { TesError } from "../tes/errors.ts";
 import { pageToken, parseListQuery, parseView } from "../tes/filter.ts";
-import { inTurns } from "../tes/in-turns.ts";
+import { atOnce, inTurns, type Steps } from "../tes/in-turns.ts";
 import { limits } from "../tes/limits.ts";
 import { parsingTask } from "../tes/parse-task.ts";
 import { type Additions, newRecord, systemLog, type TaskRecord } from "../tes/record.ts";
 import { checkResources } from "../tes/resources.ts";
+import type { Task } from "../tes/task.ts";
 import { basicView, fullView, minimalView, type View } from "../tes/view.ts";
 import { answer, etagOf, isKnown, notModified, privateCache } from "./answer.ts";
-import { parseJson, readExactText } from "./body.ts";
+import { parsingJson, readExactText } from "./body.ts";
 import { type BodyBudget, largeBytesMin, smallBytesMax } from "./body-budget.ts";
 import { taskContracts } from "./contracts.ts";
 import { readClaim } from "./idempotency.ts";
@@ -81,13 +83,15 @@ async function create(
 ): Promise<string> {
   const now = clock();
   const claim = readClaim(context, body, now);
-  const parsed = await inTurns(parsingTask(await parseJson(body), podSettings.files?.bases));
+  const reading = readingTask(body, podSettings.files?.bases);
+  const isSmall = body.length < smallBytesMax; // then it is done before anybody waits
+  const parsed = isSmall ? atOnce(reading) : await inTurns(reading);
   const { task, warnings } = checkResources(parsed, podSettings.offer);
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
-  await othersTurn(body);
+  if (!isSmall) await setImmediate();
   const notes = await checkPlan(record, podSettings);
-  await othersTurn(body);
+  if (!isSmall) await setImmediate();
   const systemLogs = [...warnings, ...notes].map((warning) => systemLog(warning, now.toISOString()));
   const id = await keep(store, record, { systemLogs, tails: [] }, claim).catch((error: unknown) =>
     Promise.reject(isOutcomeUnknown(error) ? outcomeUnknown(claim, error) : error),
@@ -97,9 +101,9 @@ async function create(
   return id;
 }
 
-/** What is small is done before anybody waits. */
-const othersTurn = (body: string): Promise<void> | undefined =>
-  body.length < smallBytesMax ? undefined : setImmediate();
+function* readingTask(body: string, fileBases: readonly TaskPath[] | undefined): Steps<Task> {
+  return yield* parsingTask(yield* parsingJson(body), fileBases);
+}
 
 const isOutcomeUnknown = (error: unknown): boolean =>
   error instanceof StoreError && error.kind === "outcome-unknown";

@@ -29,10 +29,15 @@ import { checkPodBytes } from "./size.ts";
 export const buildPlan = (record: TaskRecord, settings: PodSettings): TaskPlan =>
   planWith(record, settings).plan;
 
-/** Rejects with TesError if no pod could carry the task; answers what its user should know of how it is carried. */
+/**
+ * Rejects with TesError if no pod could carry the task; answers what its user should know of how it is carried. A plan that is small
+ * is known to fit without being packed; a large one is packed while others have their turn.
+ */
 export async function checkPlan(record: TaskRecord, settings: PodSettings): Promise<string[]> {
   const { plan, merged } = planWith(record, settings);
-  await checkBounds(plan);
+  const text = JSON.stringify(plan);
+  if (encodedBytesMost(text.length) > planSecretBytesMax)
+    checkLength(Math.ceil((await pack(text)).byteLength / 3) * 4);
   checkPodBytes(record.task, plan);
   if (merged.length === 0) return [];
   const named = merged.map((path) => `"${path}"`).join(", ");
@@ -91,17 +96,6 @@ function staging(
 
 /** Gzip adds 18 bytes, and 5 to each block that it cannot make smaller; base64 makes 4 of 3; a UTF-16 unit is 3 bytes at most. */
 const encodedBytesMost = (characters: number): number => ((characters * 3 * 1.01 + 64) * 4) / 3;
-
-/**
- * Rejects with TesError "too-large" if not even a Secret could carry the plan. What is small is known to fit without being packed;
- * what is large is packed while others have their turn.
- */
-async function checkBounds(plan: TaskPlan): Promise<void> {
-  const text = JSON.stringify(plan);
-  if (encodedBytesMost(text.length) <= planSecretBytesMax) return;
-  const { byteLength } = await pack(text);
-  checkLength(Math.ceil(byteLength / 3) * 4);
-}
 
 /** The encoded plan. Throws TesError "too-large" if not even a Secret could carry it. */
 export function encodeWithinBounds(plan: TaskPlan): string {

@@ -26,18 +26,40 @@ const pieceLength = 100;
 export const parseTask = (body: unknown, fileBases?: readonly TaskPath[]): Task =>
   atOnce(parsingTask(body, fileBases));
 
-/** The same step by step. */
+/** The same step by step; what is short is one step. */
 export function* parsingTask(body: unknown, fileBases?: readonly TaskPath[]): Steps<Task> {
   const tidied = cutLists(tidy(body));
-  checkPathLengths(fieldsOf(tidied));
-  yield;
-  const { task, issues } = yield* reading(tidied);
-  yield;
+  const fields = fieldsOf(tidied);
+  const isShort = !isLong(fields);
+  if (!isShort) {
+    checkPathLengths(fields);
+    yield;
+  }
+  const { task, issues } = isShort ? readAtOnce(tidied) : yield* reading(fields);
   const faults = issues.map((issue): Fault => ({ path: dotPath(issue.path), message: messageOf(issue) }));
-  if (task !== undefined && issues.length === 0) faults.push(...contentFaults(task));
-  if (faults.length < limits.faultsMax) faults.push(...(yield* furtherFaults(tidied, fileBases)));
+  if (task !== undefined) faults.push(...contentFaults(task));
+  if (faults.length < limits.faultsMax) {
+    const sketch = sketchOf(tidied);
+    for (const look of further) {
+      if (!isShort) yield;
+      faults.push(...look(sketch, fileBases));
+    }
+  }
   if (task !== undefined && faults.length === 0) return task;
   throw refusal(faults);
+}
+
+/** What no schema sees. */
+const further = [urlFaults, lengthFaults, contradictionFaults] as const;
+
+const isLongList = (value: unknown): value is unknown[] => Array.isArray(value) && value.length > pieceLength;
+
+const isLong = ({ inputs, outputs, executors }: Fields): boolean =>
+  isLongList(inputs) || isLongList(outputs) || (Array.isArray(executors) && executors.some(isLarge));
+
+function readAtOnce(tidied: unknown): Read {
+  const { data, error } = taskFields.safeParse(tidied);
+  return data === undefined ? { issues: error?.issues ?? [] } : { task: data, issues: [] };
 }
 
 function refusal(faults: readonly Fault[]): TesError {
@@ -54,17 +76,6 @@ function refusal(faults: readonly Fault[]): TesError {
 const clip = (words: string): string =>
   words.length <= limits.faultLengthMax ? words : `${words.slice(0, limits.faultLengthMax).toWellFormed()}…`;
 
-function* furtherFaults(tidied: unknown, fileBases: readonly TaskPath[] | undefined): Steps<Fault[]> {
-  const sketch = sketchOf(tidied);
-  yield;
-  const faults = urlFaults(sketch, fileBases);
-  yield;
-  faults.push(...lengthFaults(sketch));
-  yield;
-  faults.push(...contradictionFaults(sketch));
-  return faults;
-}
-
 interface Read {
   /** Absent if it has issues. */
   readonly task?: Task;
@@ -72,16 +83,17 @@ interface Read {
 }
 
 /** What can be thousands is read a piece at a time, and no further once there are faults enough. */
-function* reading(tidied: unknown): Steps<Read> {
-  const body = fieldsOf(tidied);
+function* reading(body: Fields): Steps<Read> {
   const issues: Issue[] = [];
   const files = yield* readingFiles(body, issues);
   yield* lookingAtExecutors(body["executors"], issues);
   if (issues.length >= limits.faultsMax) return { issues };
-  const rest = Object.keys(files).length === 0 ? tidied : { ...body, ...emptied(files) };
-  const result = taskFields.safeParse(rest);
-  issues.push(...(result.error?.issues ?? []));
-  return result.success && issues.length === 0 ? { task: { ...result.data, ...files }, issues } : { issues };
+  const rest = readAtOnce({ ...body, ...emptied(files) });
+  yield;
+  issues.push(...rest.issues);
+  return rest.task !== undefined && issues.length === 0
+    ? { task: { ...rest.task, ...files }, issues }
+    : { issues };
 }
 
 /** The lists of files that are long, as the task has them; their issues are added to the others. */
@@ -92,7 +104,7 @@ function* readingFiles(body: Fields, issues: Issue[]): Steps<Readonly<Record<str
     ["outputs", limits.outputsMax],
   ] as const) {
     const list = body[field];
-    if (!Array.isArray(list) || list.length <= pieceLength) continue;
+    if (!isLongList(list)) continue;
     issues.push(...issuesAt([field], z.array(z.any()).max(max).safeParse(list)));
     read[field] = yield* readingList(field, list, issues);
   }

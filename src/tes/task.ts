@@ -9,27 +9,39 @@ import { filePathFault, folderPathFault, pathFault } from "./path.ts";
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
 
+type FaultOf = (value: string) => string | undefined;
+
+/** One check of all that is asked of a text: each one more costs thousands of files as much again. */
+const textWith = (faultOf: FaultOf) =>
+  z.string().check((payload) => {
+    const { value: input } = payload;
+    const message = faultOf(input);
+    if (message !== undefined) payload.issues.push({ code: "custom", input, message, continue: true });
+  });
+
 /** What can stand in a file, an argument and any database. */
-const text = z
-  .string()
-  .refine((value) => !value.includes("\0"), { error: "Must not hold a NUL character" })
-  .refine((value) => value.isWellFormed(), { error: "Must not hold half a surrogate pair" });
+const textFault: FaultOf = (value) => {
+  if (value.includes("\0")) return "Must not hold a NUL character";
+  return value.isWellFormed() ? undefined : "Must not hold half a surrogate pair";
+};
+
+const bytesFault = (value: string, bytesMax: number): string | undefined =>
+  value.length * 3 <= bytesMax || utf8Bytes(value) <= bytesMax
+    ? undefined
+    : `Must be at most ${bytesMax} bytes`;
 
 /** Text of so many bytes at most: what is only kept and shown needs no more room than its users give it. */
 const upTo = (bytesMax: number) =>
-  text
-    .refine((value) => value.length * 3 <= bytesMax || utf8Bytes(value) <= bytesMax, {
-      error: `Must be at most ${bytesMax} bytes`,
-    })
-    .openapi({ maxLength: bytesMax });
+  textWith((value) => bytesFault(value, bytesMax) ?? textFault(value)).openapi({ maxLength: bytesMax });
 const name = upTo(limits.nameBytesMax);
 const description = upTo(limits.descriptionBytesMax);
+
 /** As characters, which is how the check of what the URL says counts them. */
-const location = text
-  .refine((value) => value.length <= limits.urlLengthMax, {
-    error: `Must be at most ${limits.urlLengthMax} characters`,
-  })
-  .openapi({ maxLength: limits.urlLengthMax });
+const locationFault: FaultOf = (value) =>
+  value.length > limits.urlLengthMax ? `Must be at most ${limits.urlLengthMax} characters` : textFault(value);
+const locationWith = (faultOf: FaultOf) =>
+  textWith((value) => locationFault(value) ?? faultOf(value)).openapi({ maxLength: limits.urlLengthMax });
+const location = locationWith(() => undefined);
 
 const fileType = z
   .enum(["FILE", "DIRECTORY"])
@@ -37,16 +49,12 @@ const fileType = z
   .openapi("tesFileType", { description: "Whether it is a file or a folder with all that is below it" });
 
 /** An absolute path inside the containers; `pathFault` says what else is asked of it, and says it alone. */
-const path = location.superRefine((value, context) => {
-  const fault = pathFault(value);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
+const path = locationWith(pathFault);
 
 /** A path of stdin, stdout or stderr. */
-const redirect = location.superRefine((value, context) => {
-  const fault = filePathFault(value);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
+const redirect = locationWith(filePathFault);
+
+const tooMuchContent = `Must be at most ${limits.contentBytesMax} bytes; put larger content into storage and give its url`;
 
 const input = z
   .object({
@@ -59,10 +67,9 @@ const input = z
       ),
     path: path.describe("Absolute path in the containers. Of inputs at one path the later one wins"),
     type: fileType,
-    content: text
-      .refine((value) => utf8Bytes(value) <= limits.contentBytesMax, {
-        error: `Must be at most ${limits.contentBytesMax} bytes; put larger content into storage and give its url`,
-      })
+    content: textWith((value) =>
+      bytesFault(value, limits.contentBytesMax) === undefined ? textFault(value) : tooMuchContent,
+    )
       .optional()
       .describe(
         `The file itself, at most ${limits.contentBytesMax} bytes of UTF-8; url is then ignored. Only in FULL`,
@@ -87,11 +94,9 @@ const output = z
   .object({
     name: name.optional(),
     description: description.optional(),
-    url: location
-      .min(1, { error: "Must not be empty" })
-      .describe(
-        "Where it goes to: s3, http(s), ftp(s), or a file that the operator shares; with wildcards in path, a folder",
-      ),
+    url: locationWith((value) => (value === "" ? "Must not be empty" : undefined)).describe(
+      "Where it goes to: s3, http(s), ftp(s), or a file that the operator shares; with wildcards in path, a folder",
+    ),
     path: path.describe("Absolute path in the containers. May hold the wildcards * ? [] of POSIX"),
     path_prefix: location
       .optional()
@@ -126,9 +131,10 @@ function faultOfPrefix(path: string, prefix: string): string | undefined {
     : "Must be a prefix of path";
 }
 
-const argument = text.refine((value) => utf8Bytes(value) <= limits.argumentBytesMax, {
-  error: `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`,
-});
+const tooLongArgument = `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`;
+const argument = textWith((value) =>
+  bytesFault(value, limits.argumentBytesMax) === undefined ? textFault(value) : tooLongArgument,
+);
 
 /** What the kernel can hand to a process: a shell cannot hold all of it, and none is in the way. */
 const environment = z
@@ -189,7 +195,7 @@ const resources = z
     ram_gb: amount.optional().describe("Memory to request, in units of 1024 MiB"),
     disk_gb: amount.optional().describe("Disk to request, in units of 1024 MiB"),
     zones: z
-      .array(text.refine(isLabelValue, { error: labelValueFault }))
+      .array(textWith((value) => textFault(value) ?? (isLabelValue(value) ? undefined : labelValueFault)))
       .max(limits.zonesMax)
       .optional()
       .describe("Zones to run in, any of them"),
@@ -207,10 +213,7 @@ const resources = z
   })
   .openapi("tesResources");
 
-const volume = location.superRefine((value, context) => {
-  const fault = folderPathFault(value);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
+const volume = locationWith(folderPathFault);
 
 /** The fields a client sends. */
 export const taskFields = z.object({
