@@ -29,23 +29,54 @@ const largeShare = 0.75;
 const slowBytesPerSecond = 256 * 1024;
 const slowSecondsMin = 5;
 
-interface Holder {
+/** What is counted of one request. */
+class Holder implements Lease {
   readonly start: number;
-  bytes: number;
-  hasEnded: boolean;
+  bytes = 0;
+  hasEnded = false;
+  error: TesError | undefined;
+  private readonly budget: Pick<Room, "take">;
   /** Of whoever waits for a part of the body. */
-  reject: (error: TesError) => void;
-  error?: TesError;
+  private reject: ((error: TesError) => void) | undefined;
+
+  constructor(start: number, budget: Pick<Room, "take">) {
+    this.start = start;
+    this.budget = budget;
+  }
+
+  take(bytes: number): void {
+    this.budget.take(this, bytes);
+  }
+
+  end(): void {
+    this.hasEnded = true;
+  }
+
+  unlessCut<T>(value: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.reject = reject;
+      if (this.error !== undefined) reject(this.error);
+      value.then(resolve, reject);
+    });
+  }
+
+  fail(message: string): TesError {
+    this.error = new TesError("unavailable", message);
+    this.reject?.(this.error);
+    return this.error;
+  }
 }
 
-export function createBodyBudget(
-  bytesMax: number,
-  clock: () => number = () => performance.now(),
-): BodyBudget {
+interface Room {
+  take(holder: Holder, bytes: number): void;
+  free(holder: Holder): void;
+  readonly holders: Set<Holder>;
+}
+
+function createRoom(bytesMax: number, clock: () => number): Room {
   /** In the order in which they came. */
   const holders = new Set<Holder>();
   let used = 0;
-  let last: Promise<unknown> = Promise.resolve();
 
   function free(holder: Holder): void {
     if (holders.delete(holder)) used -= holder.bytes;
@@ -56,43 +87,41 @@ export function createBodyBudget(
     for (const holder of holders) {
       if (used <= limit) return;
       if (holder === asking || !isSlow(holder, clock())) continue;
-      holder.error = new TesError("unavailable", "The body came too slowly while others needed the room");
-      holder.reject(holder.error);
+      holder.fail("The body came too slowly while others needed the room");
       free(holder);
     }
   }
 
-  function take(holder: Holder, bytes: number): void {
-    if (holder.error !== undefined) throw holder.error;
-    holder.bytes += bytes;
-    used += bytes;
-    const limit = holder.bytes <= smallBytesMax ? bytesMax : bytesMax * largeShare;
-    if (used > limit) makeRoom(limit, holder);
-    if (used <= limit) return;
-    free(holder);
-    holder.error = new TesError("unavailable", "Too many large requests are under way; nothing was stored");
-    throw holder.error;
-  }
+  return {
+    holders,
+    free,
+    take(holder, bytes) {
+      if (holder.error !== undefined) throw holder.error;
+      holder.bytes += bytes;
+      used += bytes;
+      const limit = holder.bytes <= smallBytesMax ? bytesMax : bytesMax * largeShare;
+      if (used > limit) makeRoom(limit, holder);
+      if (used <= limit) return;
+      free(holder);
+      throw holder.fail("Too many large requests are under way; nothing was stored");
+    },
+  };
+}
 
+export function createBodyBudget(
+  bytesMax: number,
+  clock: () => number = () => performance.now(),
+): BodyBudget {
+  const room = createRoom(bytesMax, clock);
+  let last: Promise<unknown> = Promise.resolve();
   return {
     async run(work) {
-      const holder: Holder = { start: clock(), bytes: 0, hasEnded: false, reject: () => undefined };
-      holders.add(holder);
+      const holder = new Holder(clock(), room);
+      room.holders.add(holder);
       try {
-        return await work({
-          take: (bytes) => take(holder, bytes),
-          end: () => {
-            holder.hasEnded = true;
-          },
-          unlessCut: (value) =>
-            new Promise((resolve, reject) => {
-              holder.reject = reject;
-              if (holder.error !== undefined) reject(holder.error);
-              value.then(resolve, reject);
-            }),
-        });
+        return await work(holder);
       } finally {
-        free(holder);
+        room.free(holder);
       }
     },
     alone<T>(work: () => Promise<T>): Promise<T> {

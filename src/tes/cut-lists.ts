@@ -21,9 +21,9 @@ function cut(value: unknown, max: number): unknown {
 function changed(value: unknown, changes: Readonly<Record<string, (field: unknown) => unknown>>): unknown {
   if (!isFields(value)) return value;
   let copy: Record<string, unknown> | undefined;
-  for (const [name, change] of Object.entries(changes)) {
+  for (const name in changes) {
     const field = value[name];
-    const next = change(field);
+    const next = field === undefined ? field : changes[name]?.(field);
     if (next === field) continue;
     copy ??= { ...value };
     copy[name] = next;
@@ -36,22 +36,24 @@ const to =
   (field: unknown): unknown =>
     cut(field, max);
 
-const cutExecutor = (executor: unknown): unknown =>
-  changed(executor, { command: to(limits.argumentsMax), env: to(limits.environmentMax) });
+const ofExecutor = { command: to(limits.argumentsMax), env: to(limits.environmentMax) };
+const ofResources = { zones: to(limits.zonesMax), backend_parameters: to(limits.backendParametersMax) };
+
+function cutExecutors(executors: unknown): unknown {
+  const few = cut(executors, limits.executorsMax);
+  if (!Array.isArray(few)) return few;
+  const each = few.map((executor) => changed(executor, ofExecutor));
+  return each.every((executor, index) => executor === few[index]) ? few : each;
+}
+
+const ofTask = {
+  inputs: to(limits.inputsMax),
+  outputs: to(limits.outputsMax),
+  volumes: to(limits.volumesMax),
+  tags: to(limits.tagsMax),
+  resources: (resources: unknown): unknown => changed(resources, ofResources),
+  executors: cutExecutors,
+};
 
 /** Lists and maps of a tidied body, each with one element more than it may have at most. */
-export const cutLists = (body: unknown): unknown =>
-  changed(body, {
-    inputs: to(limits.inputsMax),
-    outputs: to(limits.outputsMax),
-    volumes: to(limits.volumesMax),
-    tags: to(limits.tagsMax),
-    resources: (resources) =>
-      changed(resources, { zones: to(limits.zonesMax), backend_parameters: to(limits.backendParametersMax) }),
-    executors: (executors) => {
-      const few = cut(executors, limits.executorsMax);
-      if (!Array.isArray(few)) return few;
-      const each = few.map(cutExecutor);
-      return each.every((executor, index) => executor === few[index]) ? few : each;
-    },
-  });
+export const cutLists = (body: unknown): unknown => changed(body, ofTask);
