@@ -1,4 +1,5 @@
 // createBodyBudget: how many bytes of request bodies may be in memory at once, whoever sends them.
+import { setImmediate } from "node:timers/promises";
 import { TesError } from "../tes/errors.ts";
 
 /** What one request has of the budget. */
@@ -126,8 +127,10 @@ export function createBodyBudget(
     },
     alone<T>(work: () => Promise<T>): Promise<T> {
       const mine = last.then(work, work); // how the one before ended is its caller's concern
-      last = mine.finally(collect);
-      last.catch(() => undefined); // the caller has it from "mine"
+      // Others have a turn between two of them. What it rejects with, the caller has from "mine".
+      last = Promise.allSettled([mine])
+        .then(collect)
+        .then(() => setImmediate());
       return mine;
     },
   };

@@ -95,7 +95,7 @@ test("who keeps up, who has sent all, and who alone wants room, is not cut", asy
   expect(refused(slowest.lease, mebibyte)).toBeUndefined();
 });
 
-test("what is read alone follows one another, whatever becomes of it", async () => {
+test("what is read alone follows one another, whatever becomes of it, and others have a turn in between", async () => {
   const { budget } = place();
   const order: string[] = [];
   const work = (name: string, fails = false) =>
@@ -106,7 +106,8 @@ test("what is read alone follows one another, whatever becomes of it", async () 
       if (fails) throw new Error(name);
       return name;
     });
+  setImmediate(() => order.push("others"));
   const all = await Promise.allSettled([work("a"), work("b", true), work("c")]);
   expect(all.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-  expect(order).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
+  expect(order).toEqual(["a begins", "a ends", "others", "b begins", "b ends", "c begins", "c ends"]);
 });
