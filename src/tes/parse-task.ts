@@ -1,10 +1,10 @@
-// parseTask: what clients really send as a task, or every fault of it, up to so many.
+// parsingTask: what clients really send as a task, or every fault of it, up to so many.
 import { z } from "@hono/zod-openapi";
 import type { TaskPath } from "../../sidecar/contract/path.ts";
 import { contradictionFaults } from "./contradictions.ts";
 import { cutLists } from "./cut-lists.ts";
 import { type Fault, TesError } from "./errors.ts";
-import { atOnce, type Steps } from "./in-turns.ts";
+import type { Steps } from "./in-turns.ts";
 import { limits } from "./limits.ts";
 import { lengthFaults } from "./path-length.ts";
 import { sketchOf } from "./sketch.ts";
@@ -21,12 +21,8 @@ const pieceLength = 100;
 /**
  * Reads a request body as a task. Unknown and read-only keys are ignored, `type` is filled in, all else is kept as sent.
  * `fileBases` are the folders that file URLs may name, where the operator shares some. Throws TesError "invalid" with the
- * faults and their paths: all, or the first `limits.faultsMax`.
+ * faults and their paths: all, or the first `limits.faultsMax`. What is short is one step.
  */
-export const parseTask = (body: unknown, fileBases?: readonly TaskPath[]): Task =>
-  atOnce(parsingTask(body, fileBases));
-
-/** The same step by step; what is short is one step. */
 export function* parsingTask(body: unknown, fileBases?: readonly TaskPath[]): Steps<Task> {
   const tidied = cutLists(tidy(body));
   const fields = fieldsOf(tidied);

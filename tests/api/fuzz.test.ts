@@ -5,9 +5,9 @@ import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import { reportToken } from "../../sidecar/contract/token.ts";
-import { parseTask } from "../../src/tes/parse-task.ts";
 import { checkResources } from "../../src/tes/resources.ts";
 import { makeOffer } from "../support/make.ts";
+import { parseTask } from "../support/parse-task.ts";
 import { type Answer, base, type Given, given, reportKey } from "./given.ts";
 import {
   anyHeaders,

@@ -1,15 +1,14 @@
 // The service without a cluster, as a process of its own that tells how long its event loop was held and how much memory it has.
-import { once } from "node:events";
 import process from "node:process";
 import { createApp } from "../../src/api/app.ts";
 import { createBodyBudget } from "../../src/api/body-budget.ts";
 import { createInternalApp } from "../../src/api/internal.ts";
 import { reportBodiesBytesMax } from "../../src/api/reports.ts";
-import { createReconciler } from "../../src/reconcile/reconcile.ts";
 import { serve } from "../../src/serve.ts";
 import { openStore } from "../../src/store/open.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { makePolicy, makeSettings, silent } from "../support/make.ts";
+import { createIdleReconciler } from "../support/idle-reconciler.ts";
+import { makeSettings, silent } from "../support/make.ts";
 import { bodiesBytesMax, reportKey } from "./given.ts";
 
 /** What `GET /` of the third port answers; `heldMilliseconds` is since it was last asked. */
@@ -40,28 +39,7 @@ async function main(database: string): Promise<void> {
   const store = await openStore(database);
   const clock = () => new Date();
   const over = new AbortController();
-  const reconciler = createReconciler({
-    store,
-    policy: makePolicy(),
-    log: silent,
-    clock,
-    pods: {
-      sight: () => "absent",
-      last: () => undefined,
-      podsOf: () => [],
-      put: () => undefined,
-      markDeleting: () => undefined,
-      async *follow(signal) {
-        if (!signal.aborted) await once(signal, "abort");
-        yield* [];
-      },
-    },
-    actions: {
-      createSlot: () => Promise.resolve(),
-      act: () => Promise.resolve("rest"),
-      removeStrangers: () => Promise.resolve(),
-    },
-  });
+  const reconciler = createIdleReconciler(store);
   const shared = {
     store,
     reconciler,

@@ -9,8 +9,8 @@ import { buildPod, ownedBy } from "../../src/pod/build.ts";
 import { planAnnotation } from "../../src/pod/names.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import { withoutStopHooks } from "../../src/pod/stops.ts";
-import { parseTask } from "../../src/tes/parse-task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
+import { parseTask } from "../support/parse-task.ts";
 import type { WrittenPlan } from "../support/written-plan.ts";
 
 const folder = join(import.meta.dir, "cases");

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { normalizePath } from "../../sidecar/contract/path.ts";
 import { type Fault, TesError } from "../../src/tes/errors.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { parseTask } from "../../src/tes/parse-task.ts";
+import { parseTask } from "../support/parse-task.ts";
 
 const executors = [{ image: "busybox", command: ["true"] }];
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Fault, TesError } from "../../src/tes/errors.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { parseTask } from "../../src/tes/parse-task.ts";
+import { parseTask } from "../support/parse-task.ts";
 
 const executor = { image: "i", command: ["c"] };
 const task = { executors: [executor] };
