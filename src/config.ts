@@ -29,6 +29,8 @@ export interface Config {
   readonly kubeconfig?: string;
   readonly pods: PodSettings;
   readonly policy: Policy;
+  /** Bodies of clients' requests that are read at once. */
+  readonly bodiesBytesMax: number;
   readonly creates: { readonly concurrency: number; readonly perSecond: number };
   /** What service-info says; the version is the program's own. */
   readonly info: Omit<ServiceInfo, "version">;
@@ -81,6 +83,7 @@ const environmentSchema = v.object({
   TESPOD_PREEMPTED_STATE: v.optional(v.picklist(["SYSTEM_ERROR", "PREEMPTED"]), "SYSTEM_ERROR"),
   TESPOD_CREATES_CONCURRENCY: integer(1, 256, 16),
   TESPOD_CREATES_PER_SECOND: integer(1, 10_000, 100),
+  TESPOD_BODIES_BYTES_MAX: integer(25_165_824, 17_179_869_184, 33_554_432),
   TESPOD_INFO_ID: v.optional(text, "tespod"),
   TESPOD_INFO_NAME: v.optional(text, "tespod"),
   TESPOD_INFO_DESCRIPTION: v.optional(text),
@@ -140,6 +143,7 @@ function toConfig(env: Environment): Config {
       sharedClaim: env.TESPOD_WORK_VOLUME === "claim",
       preemptedState: env.TESPOD_PREEMPTED_STATE,
     },
+    bodiesBytesMax: env.TESPOD_BODIES_BYTES_MAX,
     creates: { concurrency: env.TESPOD_CREATES_CONCURRENCY, perSecond: env.TESPOD_CREATES_PER_SECOND },
     info: defined<Config["info"]>({
       id: env.TESPOD_INFO_ID,

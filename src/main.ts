@@ -4,8 +4,9 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
 import { createApp } from "./api/app.ts";
+import { createBodyBudget } from "./api/body-budget.ts";
 import { createInternalApp } from "./api/internal.ts";
-import { reportBytesMax } from "./api/reports.ts";
+import { reportBodiesBytesMax, reportBytesMax } from "./api/reports.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { connectKubernetes } from "./cluster/kubernetes.ts";
@@ -61,6 +62,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
     reconciler,
     reportKey: () => reportKey,
     tokensBefore: await store.setting("signed-reports-since", () => clock().toISOString()),
+    reportBodies: createBodyBudget(reportBodiesBytesMax),
     log,
     metrics,
     isReady: () => !signal.aborted,
@@ -68,6 +70,7 @@ async function run(config: Config, log: Logger, signal: AbortSignal): Promise<vo
   const app = createApp({
     ...shared,
     podSettings: config.pods,
+    bodies: createBodyBudget(config.bodiesBytesMax),
     tokenKey,
     internalSince: await store.setting("internal-port-since", () => clock().toISOString()),
     info: { ...config.info, version: packageJson.version },

@@ -19,6 +19,7 @@ test("only the sidecar's image must be set, and who may use the API; these are t
   expect(readConfig(least)).toEqual({
     host: "0.0.0.0",
     port: 8080,
+    bodiesBytesMax: 33_554_432,
     internalPort: 8081,
     database: "tespod.db",
     corsOrigins: [],

@@ -92,7 +92,7 @@ export type Report = v.InferOutput<typeof reportSchema>;
 /** One journal line back to a Report, or undefined if the line is not one (a crash's stack trace, a half-written line). */
 export function parseReport(line: string): Report | undefined {
   try {
-    const result = v.safeParse(reportSchema, JSON.parse(line));
+    const result = v.safeParse(reportSchema, JSON.parse(line), { abortEarly: true });
     return result.success ? result.output : undefined;
   } catch {
     return undefined; // not JSON: the journal shares stdout with whatever the runtime prints when it dies

@@ -8,7 +8,7 @@ import { addReportRoute } from "./reports.ts";
 
 type InternalDependencies = Pick<
   AppDependencies,
-  "store" | "reconciler" | "reportKey" | "tokensBefore" | "metrics" | "isReady" | "log"
+  "store" | "reconciler" | "reportKey" | "tokensBefore" | "reportBodies" | "metrics" | "isReady" | "log"
 >;
 
 export function createInternalApp(dependencies: InternalDependencies): OpenAPIHono {

@@ -44,16 +44,42 @@ async function readLines(store: TaskStore, request: PageRequest): Promise<Rows> 
   const row = (line: TaskLine): Row => ({
     id: line.id,
     stamp: line.state,
-    text: JSON.stringify(minimalView(line)),
+    text: minimalView(line),
   });
   return withNext(items.map(row), next);
 }
 
-const recordRow = ({ id, version }: TaskRecord, view: object): Row => ({
-  id,
-  stamp: version,
-  text: JSON.stringify(view),
-});
+const recordRow = ({ id, version }: TaskRecord, text: string): Row => ({ id, stamp: version, text });
+
+/** Whether there is a look to be had at the rows of its uploaded files: most tasks of a list have none. */
+export const hasRows = ({ run }: TaskRecord): boolean => (run.held?.files ?? 0) > 0;
+
+/** The records with the rows of their files, of as many at once as take little memory together. */
+async function* withOutputs(
+  store: TaskStore,
+  records: readonly TaskRecord[],
+): AsyncGenerator<readonly [TaskRecord, readonly string[] | undefined]> {
+  for (let first = 0; first < records.length; ) {
+    const some = records.slice(first, first + fewOf(records.slice(first)));
+    const ids = some.filter(hasRows).map(({ id }) => id);
+    const outputs = ids.length === 0 ? undefined : await store.outputsOf(ids);
+    for (const record of some) yield [record, outputs?.get(record.id)];
+    first += some.length;
+  }
+}
+
+/** Files of several tasks that are read at once, in bytes. */
+const outputBytesAtOnce = 1024 * 1024;
+
+/** How many of the first there are at least one and no more bytes than may be. */
+function fewOf(records: readonly TaskRecord[]): number {
+  let bytes = 0;
+  const end = records.findIndex(({ run }) => {
+    bytes += run.held?.fileBytes ?? 0;
+    return bytes > outputBytesAtOnce;
+  });
+  return end === -1 ? records.length : Math.max(1, end);
+}
 
 async function readBasic(store: TaskStore, request: PageRequest): Promise<Rows> {
   const rows: Row[] = [];
@@ -62,8 +88,8 @@ async function readBasic(store: TaskStore, request: PageRequest): Promise<Rows> 
   while (rows.length < request.pageSize) {
     const pageSize = Math.min(request.pageSize - rows.length, batchSize(rows.length, bytes));
     const page = await store.list({ ...request, pageSize, ...(before === undefined ? {} : { before }) });
-    for (const record of page.items) {
-      const row = recordRow(record, basicView(record));
+    for await (const [record, outputs] of withOutputs(store, page.items)) {
+      const row = recordRow(record, basicView(record, outputs));
       bytes += Buffer.byteLength(row.text);
       if (bytes > limits.pageBytesMax && rows.length > 0) return withNext(rows, await position(store, rows));
       rows.push(row);

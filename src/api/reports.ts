@@ -2,7 +2,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { reportPath } from "../../sidecar/contract/paths.ts";
-import { parseReport, type ReportRefusal } from "../../sidecar/contract/report.ts";
+import type { ReportRefusal } from "../../sidecar/contract/report.ts";
 import {
   hasDigest,
   isEqual,
@@ -14,10 +14,16 @@ import type { Logger } from "../log.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
 import type { TaskStore } from "../store/store.ts";
 import { TesError } from "../tes/errors.ts";
+import { inTurns } from "../tes/in-turns.ts";
+import { readingReports } from "../tes/read-reports.ts";
 import { readText } from "./body.ts";
+import { type BodyBudget, type Lease, largeBytesMin } from "./body-budget.ts";
 
 /** More than the reporter sends at once. */
 export const reportBytesMax = 8 * 1024 * 1024;
+/** Of all that are read at once. */
+export const reportBodiesBytesMax = 16 * 1024 * 1024;
+const reportLinesMax = 20_000;
 
 /** Path parameters hold no characters that encodeURIComponent changes, so the contract's own function gives the pattern. */
 export const reportPattern = reportPath("ID", 0).replace("ID", ":id").replace(/\/0\//, "/:attempt{[0-9]+}/");
@@ -30,6 +36,8 @@ export interface Reports {
   /** When this service first wanted signatures: pods of tasks that were created before may send tokens. ISO 8601. */
   readonly tokensBefore: string;
   readonly log: Logger;
+  /** Bounds the bodies that are read at once, apart from those of clients. */
+  readonly reportBodies: BodyBudget;
 }
 
 /** Whose pod sends a report. */
@@ -48,11 +56,12 @@ export function addReportRoute(app: OpenAPIHono, reports: Reports): void {
     const digest = signedDigest(context.req.header(signatureHeader) ?? "", key, id, attempt);
     if (digest === undefined && !(await hasToken(context, sender)))
       return refusal(context, 401, "token", "Report is not signed for this task and attempt");
-    const text = await readSigned(context, digest);
-    const lines = text.split("\n").filter((line) => line !== "");
-    const found = lines.flatMap((line) => parseReport(line) ?? []);
-    if (found.length === 0) throw new TesError("invalid", "Body holds no report");
-    const answer = await reports.reconciler.report(id, attempt, found);
+    const { reconciler, reportBodies } = reports;
+    const answer = await reportBodies.run(async (lease) => {
+      const text = await readSigned(context, digest, lease);
+      const work = () => takeReports(text, id, attempt, reconciler);
+      return await (text.length < largeBytesMin ? work() : reportBodies.alone(work));
+    });
     // No refusal: the store may be one that is only being restored, and its pods are given their time.
     if (answer === undefined) throw new TesError("not-found", `There is no task "${id}"`);
     if (answer === "over")
@@ -68,8 +77,8 @@ function senderOf(context: Context, key: string | undefined): Sender {
 }
 
 /** The body. Throws TesError if it is another one than was signed. */
-async function readSigned(context: Context, digest: string | undefined): Promise<string> {
-  const text = await readText(context, reportBytesMax);
+async function readSigned(context: Context, digest: string | undefined, lease: Lease): Promise<string> {
+  const text = await readText(context, reportBytesMax, lease);
   if (digest !== undefined && !hasDigest(text, digest))
     throw new TesError("invalid", "Body is not the one that was signed");
   return text;
@@ -92,6 +101,17 @@ function tokens({ store, tokensBefore, log }: Reports) {
     }
     return mayHave;
   };
+}
+
+async function takeReports(
+  text: string,
+  id: string,
+  attempt: number,
+  reconciler: Reports["reconciler"],
+): ReturnType<Reconciler["report"]> {
+  const reports = await inTurns(readingReports(text, reportLinesMax));
+  if (reports.length === 0) throw new TesError("invalid", "Body holds no report");
+  return await reconciler.report(id, attempt, reports);
 }
 
 /** The pod believes it for good; any other answer but 200 it takes for that of a proxy, and tries again. */

@@ -1,7 +1,9 @@
 // CreateTask, ListTasks, GetTask, CancelTask: what becomes of their requests.
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { TaskPath } from "../../sidecar/contract/path.ts";
 import { checkPlan } from "../pod/plan.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { Reconciler } from "../reconcile/reconcile.ts";
@@ -9,21 +11,26 @@ import type { Claim, TaskStore } from "../store/store.ts";
 import { StoreError } from "../store/store-error.ts";
 import { TesError } from "../tes/errors.ts";
 import { pageToken, parseListQuery, parseView } from "../tes/filter.ts";
+import { atOnce, inTurns, type Steps } from "../tes/in-turns.ts";
 import { limits } from "../tes/limits.ts";
+import { parsingTask } from "../tes/parse-task.ts";
 import { type Additions, newRecord, systemLog, type TaskRecord } from "../tes/record.ts";
 import { checkResources } from "../tes/resources.ts";
-import { parseTask } from "../tes/task.ts";
+import type { Task } from "../tes/task.ts";
 import { basicView, fullView, minimalView, type View } from "../tes/view.ts";
 import { answer, etagOf, isKnown, notModified, privateCache } from "./answer.ts";
-import { parseJson, readExactText } from "./body.ts";
+import { parsingJson, readExactText } from "./body.ts";
+import { type BodyBudget, largeBytesMin, smallBytesMax } from "./body-budget.ts";
 import { taskContracts } from "./contracts.ts";
 import { readClaim } from "./idempotency.ts";
-import { readRows } from "./list.ts";
+import { hasRows, readRows } from "./list.ts";
 
 export interface TaskRoutes {
   readonly store: TaskStore;
   readonly reconciler: Pick<Reconciler, "poke" | "cancel">;
   readonly podSettings: PodSettings;
+  /** Bounds the bodies that are read at once. */
+  readonly bodies: BodyBudget;
   /** Signs page tokens. */
   readonly tokenKey: string;
   /** Version of this program: another may answer the same task in another form. */
@@ -51,7 +58,15 @@ export const cancelPath = "/tasks/:id{[^/]+(?::|%3[Aa])cancel}";
  */
 export function addTaskRoutes(app: OpenAPIHono, routes: TaskRoutes): void {
   for (const contract of taskContracts) app.openAPIRegistry.registerPath(contract);
-  app.post("/tasks", async (context) => context.json({ id: await create(context, routes) }));
+  app.post("/tasks", async (context) => {
+    const { bodies } = routes;
+    const id = await bodies.run(async (lease) => {
+      const body = await readExactText(context, limits.bodyBytesMax, lease);
+      const work = () => create(context, body, routes);
+      return await (body.length < largeBytesMin ? work() : bodies.alone(work));
+    });
+    return context.json({ id });
+  });
   app.get("/tasks", (context) => list(context, routes));
   app.get("/tasks/:id", (context) => get(context, context.req.param("id"), routes));
   app.post(cancelPath, async (context) => {
@@ -63,18 +78,20 @@ export function addTaskRoutes(app: OpenAPIHono, routes: TaskRoutes): void {
 
 async function create(
   context: Context,
+  body: string,
   { store, reconciler, podSettings, clock }: TaskRoutes,
 ): Promise<string> {
   const now = clock();
-  const body = await readExactText(context, limits.bodyBytesMax);
   const claim = readClaim(context, body, now);
-  const { task, warnings } = checkResources(
-    parseTask(parseJson(body), podSettings.files?.bases),
-    podSettings.offer,
-  );
+  const reading = readingTask(body, podSettings.files?.bases);
+  const isSmall = body.length < smallBytesMax; // then it is done before anybody waits
+  const parsed = isSmall ? atOnce(reading) : await inTurns(reading);
+  const { task, warnings } = checkResources(parsed, podSettings.offer);
   const record = newRecord(task, newId(), now);
   // A task that no pod could carry is refused now, while somebody listens.
-  const notes = checkPlan(record, podSettings);
+  if (!isSmall) await setImmediate();
+  const notes = await checkPlan(record, podSettings);
+  if (!isSmall) await setImmediate();
   const systemLogs = [...warnings, ...notes].map((warning) => systemLog(warning, now.toISOString()));
   const id = await keep(store, record, { systemLogs, tails: [] }, claim).catch((error: unknown) =>
     Promise.reject(isOutcomeUnknown(error) ? outcomeUnknown(claim, error) : error),
@@ -82,6 +99,10 @@ async function create(
   // Also if it is another's: that may have been stored without its sender having heard of it.
   reconciler.poke(id);
   return id;
+}
+
+function* readingTask(body: string, fileBases: readonly TaskPath[] | undefined): Steps<Task> {
+  return yield* parsingTask(yield* parsingJson(body), fileBases);
 }
 
 const isOutcomeUnknown = (error: unknown): boolean =>
@@ -135,7 +156,7 @@ async function get(context: Context, id: string, { store, release }: TaskRoutes)
   const found = await read(store, view, id);
   if (found === undefined) throw unknownTask(id);
   return answer(context, {
-    text: JSON.stringify(found.body),
+    text: found.text,
     etag: etagOf(release, view, found.stamp),
     cache: privateCache,
   });
@@ -146,19 +167,21 @@ async function read(
   store: TaskStore,
   view: View,
   id: string,
-): Promise<{ body: object; stamp: string | number } | undefined> {
+): Promise<{ text: string; stamp: string | number } | undefined> {
   switch (view) {
     case "MINIMAL": {
       const line = await store.getLine(id);
-      return line && { body: minimalView(line), stamp: line.state };
+      return line && { text: minimalView(line), stamp: line.state };
     }
     case "BASIC": {
       const record = await store.get(id);
-      return record && { body: basicView(record), stamp: record.version };
+      if (record === undefined) return undefined;
+      const outputs = hasRows(record) ? (await store.outputsOf([id])).get(id) : undefined;
+      return { text: basicView(record, outputs), stamp: record.version };
     }
     case "FULL": {
       const full = await store.getFull(id);
-      return full && { body: fullView(full.record, full.additions), stamp: full.record.version };
+      return full && { text: fullView(full.record, full.additions), stamp: full.record.version };
     }
   }
 }

@@ -1,4 +1,6 @@
 // Record → TaskPlan: what the pod is asked to do.
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { isFileUrl } from "../../sidecar/contract/file-url.ts";
 import { outputPath, plannedPrefix, searchOf } from "../../sidecar/contract/output-path.ts";
 import { normalizePath, type TaskPath } from "../../sidecar/contract/path.ts";
@@ -27,10 +29,15 @@ import { checkPodBytes } from "./size.ts";
 export const buildPlan = (record: TaskRecord, settings: PodSettings): TaskPlan =>
   planWith(record, settings).plan;
 
-/** Throws TesError if no pod could carry the task; returns what its user should know of how it is carried. */
-export function checkPlan(record: TaskRecord, settings: PodSettings): string[] {
+/**
+ * Rejects with TesError if no pod could carry the task; answers what its user should know of how it is carried. A plan that is small
+ * is known to fit without being packed; a large one is packed while others have their turn.
+ */
+export async function checkPlan(record: TaskRecord, settings: PodSettings): Promise<string[]> {
   const { plan, merged } = planWith(record, settings);
-  checkBounds(plan);
+  const text = JSON.stringify(plan);
+  if (encodedBytesMost(text.length) > planSecretBytesMax)
+    checkLength(Math.ceil((await pack(text)).byteLength / 3) * 4);
   checkPodBytes(record.task, plan);
   if (merged.length === 0) return [];
   const named = merged.map((path) => `"${path}"`).join(", ");
@@ -90,20 +97,22 @@ function staging(
 /** Gzip adds 18 bytes, and 5 to each block that it cannot make smaller; base64 makes 4 of 3; a UTF-16 unit is 3 bytes at most. */
 const encodedBytesMost = (characters: number): number => ((characters * 3 * 1.01 + 64) * 4) / 3;
 
-/** Throws TesError "too-large" if not even a Secret could carry the plan. What is small is known to fit without being packed. */
-function checkBounds(plan: TaskPlan): void {
-  if (encodedBytesMost(JSON.stringify(plan).length) > planSecretBytesMax) encodeWithinBounds(plan);
-}
-
 /** The encoded plan. Throws TesError "too-large" if not even a Secret could carry it. */
 export function encodeWithinBounds(plan: TaskPlan): string {
   const encoded = encodePlan(plan);
-  if (encoded.length <= planSecretBytesMax) return encoded;
+  checkLength(encoded.length);
+  return encoded;
+}
+
+function checkLength(bytes: number): void {
+  if (bytes <= planSecretBytesMax) return;
   throw new TesError(
     "too-large",
-    `Task is too large for a pod: ${encoded.length} bytes compressed, at most ${planSecretBytesMax}; put content into storage and give its url`,
+    `Task is too large for a pod: ${bytes} bytes compressed, at most ${planSecretBytesMax}; put content into storage and give its url`,
   );
 }
+
+const pack = promisify(gzip);
 
 /** The kubelet would evict a pod that holds more, and say little of why. */
 const workBytesMax = (

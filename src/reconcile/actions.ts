@@ -1,12 +1,13 @@
 // Actions: what a decision does to the cluster and the store, with bounds on how much of it at once.
 import PQueue from "p-queue";
-import { parseReport } from "../../sidecar/contract/report.ts";
 import { type Cluster, ClusterError } from "../cluster/cluster.ts";
 import { StatusError } from "../cluster/status-error.ts";
 import type { Logger } from "../log.ts";
 import { containers, podName } from "../pod/names.ts";
 import type { PodSettings } from "../pod/settings.ts";
 import type { TaskStore } from "../store/store.ts";
+import { inTurns } from "../tes/in-turns.ts";
+import { readingReports } from "../tes/read-reports.ts";
 import { noAdditions, type TaskRecord } from "../tes/record.ts";
 import { applyReports } from "../tes/reports.ts";
 import { createPod } from "./create.ts";
@@ -151,9 +152,7 @@ async function journalOf(record: TaskRecord, { cluster, clock }: Dependencies, s
     await cluster.readLog(pod, containers.stageIn, journalBytesMax, signal),
     await cluster.readLog(pod, containers.supervisor, journalBytesMax, signal),
   ];
-  const reports = `${stageIn ?? ""}\n${supervisor ?? ""}`
-    .split("\n")
-    .flatMap((line) => parseReport(line) ?? []);
+  const reports = await inTurns(readingReports(`${stageIn ?? ""}\n${supervisor ?? ""}`));
   const { record: told, additions } = applyReports(record, reports);
   const isThere = supervisor !== undefined;
   const run = isThere ? stillHeld(told.run, before) : told.run;

@@ -4,7 +4,8 @@ import type { Report } from "../../sidecar/contract/report.ts";
 import type { Logger } from "../log.ts";
 import { podName } from "../pod/names.ts";
 import type { TaskStore } from "../store/store.ts";
-import { noAdditions, type TaskRecord, withState } from "../tes/record.ts";
+import { UnreadableTask } from "../store/store-error.ts";
+import { noAdditions, systemLog, type TaskRecord, withState } from "../tes/record.ts";
 import { applyReports } from "../tes/reports.ts";
 import { isTerminal } from "../tes/state.ts";
 import type { Actions } from "./actions.ts";
@@ -77,7 +78,7 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
   }
 
   async function step(id: string, before: Next, mayCreate: boolean): Promise<Next | "queued"> {
-    const record = await store.get(id);
+    const record = await readOrGiveUp(id, dependencies);
     const live = record?.live === true;
     if (live) followed.add(id);
     else followed.delete(id);
@@ -126,6 +127,21 @@ export function createReconciler(dependencies: Dependencies): Reconciler {
       await Promise.race([keyed.idle(), sleep(stopSecondsMax * 1000)]);
     },
   };
+}
+
+/** A task whose record cannot be read ends by itself, and no other with it. */
+async function readOrGiveUp(
+  id: string,
+  { store, log, clock }: Pick<Dependencies, "store" | "log" | "clock">,
+): Promise<TaskRecord | undefined> {
+  try {
+    return await store.get(id);
+  } catch (error) {
+    if (!(error instanceof UnreadableTask)) throw error;
+    log.error("task is given up", { task: id, error });
+    await store.giveUp(id, systemLog(`${error.message}; the task is given up`, clock().toISOString()));
+    return undefined;
+  }
 }
 
 /** What comes from outside: each saved at once, and then looked at. */

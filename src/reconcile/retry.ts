@@ -30,15 +30,16 @@ export function retryOr(situation: Situation, state: State, reason: string): Dec
   return again(situation, `${words}, trying again (attempt ${attempt + 1} of ${policy.attemptsMax})`);
 }
 
-/** What is known of the inputs, and of what is left of this pod, stays so. */
+/** What is known of the inputs, and of what is left of this pod, stays so, as does what is held of the task apart. */
 function again({ record, now }: Situation, message: string): Decision {
-  const { attempt, redirected, mounted, uploads } = record.run;
+  const { attempt, redirected, mounted, uploads, held } = record.run;
   const run: Run = {
     ...newRun(attempt + 1),
     ...(redirected === undefined ? {} : { redirected }),
     ...(mounted === undefined ? {} : { mounted }),
     ...(mayHaveLeft(record) ? { folderLeft: true } : {}),
     ...(uploads === undefined ? {} : { uploads }),
+    ...(held === undefined ? {} : { held }),
   };
   const next: TaskRecord = { ...withState(record, "QUEUED", now), run };
   return { do: "change", record: next, systemLogs: [systemLog(message, now.toISOString())] };

@@ -1,5 +1,7 @@
 // The statements that store a whole batch of creates or saves: one round trip, one transaction, one fsync.
 
+import { terminalSql } from "./rows.ts";
+
 /**
  * The lock makes one batch of creates after the other, over all replicas, from the moment it takes positions until it is
  * committed and seen. Without it a position could become visible after a greater one, and a reader who had gone past it would
@@ -79,5 +81,18 @@ WITH given AS MATERIALIZED (
   documents AS (
     UPDATE document SET run = given.run FROM stored JOIN given ON given.n = stored.n
     WHERE document.position = stored.position),
-  ${addedRows}
+  ${addedRows},
+  outputs AS (
+    INSERT INTO output (position, files)
+    SELECT stored.position, output.files FROM stored CROSS JOIN json_to_recordset(?::text::json) AS output (n int, k int, files text)
+    WHERE output.n = stored.n ORDER BY output.n, output.k)
 SELECT n FROM stored`;
+
+/** Takes the id, a run and a line of system_logs. */
+export const giveUpSql = `
+WITH ended AS (
+    UPDATE task SET state = CASE WHEN state IN (${terminalSql}) THEN state ELSE 'SYSTEM_ERROR' END, version = version + 1, live = 0
+    WHERE id = ? RETURNING position),
+  documents AS (
+    UPDATE document SET run = ? FROM ended WHERE document.position = ended.position)
+INSERT INTO system_log (position, line) SELECT position, ? FROM ended`;

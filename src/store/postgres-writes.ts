@@ -49,7 +49,11 @@ export function createPostgresWrites(pool: PostgresPool, lostSecondsMax: number)
   const saves = createBatches({
     ...bounds,
     async run(writes: readonly Write[]) {
-      const stored = await storedBy(pool, saveSql, [writes.map(savedRow), ...addedParameters(writes)]);
+      const stored = await storedBy(pool, saveSql, [
+        writes.map(savedRow),
+        ...addedParameters(writes),
+        each(writes, ({ additions: { outputs = [] } }) => outputs.map((files, k) => ({ k, files }))),
+      ]);
       return writes.map((_, n) => stored.has(n));
     },
   });
@@ -235,7 +239,8 @@ const each = <W extends Write>(
 const quoted = (text: string): string => JSON.stringify(text);
 
 /** Roughly its bytes: what is not in it is small. */
-const weightOf = ({ record: { task }, additions: { tails } }: Write): number =>
+const weightOf = ({ record: { task }, additions: { tails, outputs = [] } }: Write): number =>
   1000 +
+  outputs.reduce((sum, { length }) => sum + length, 0) +
   contentsOf(task).reduce((sum, { content }) => sum + content.length, 0) +
   tails.reduce((sum, { stdout, stderr }) => sum + stdout.length + stderr.length, 0);

@@ -5,15 +5,21 @@ import { type Dialect, listPage } from "./list.ts";
 import { notStored, writeError } from "./postgres-errors.ts";
 import { migrations } from "./postgres-migrations.ts";
 import { createPostgresPool, type PostgresOptions, type PostgresPool } from "./postgres-pool.ts";
+import { giveUpSql } from "./postgres-statements.ts";
 import { createPostgresWrites, type PostgresWrites } from "./postgres-writes.ts";
 import { columnsOf } from "./query.ts";
 import {
   type ContentRow,
   type LineRow,
   mapPage,
+  type OutputRow,
+  outputsById,
+  outputsIn,
   type RecordRow,
   toLine,
+  toListedRecord,
   toRecord,
+  unknownRun,
   withContents,
 } from "./rows.ts";
 import { searchKey, searchPrefix } from "./search-key.ts";
@@ -49,11 +55,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<TaskS
         throw writeError(`Cannot store setting "${key}"`, error);
       }),
     check: () => open(() => check(pool, writes)),
+    giveUp: (id, line) => open(() => giveUp(pool, id, line)),
     ...reads(readable),
     listLines: async (request) =>
       mapPage(await listPage<LineRow>(dialect, "line", searched(request)), toLine),
     list: async (request) =>
-      mapPage(await listPage<RecordRow>(dialect, "record", searched(request)), toRecord),
+      mapPage(await listPage<RecordRow>(dialect, "record", searched(request)), toListedRecord),
     close: async () => {
       isClosed = true;
       await writes.drain();
@@ -130,6 +137,14 @@ async function check({ run }: PostgresPool, writes: PostgresWrites): Promise<voi
   }
 }
 
+async function giveUp({ run }: PostgresPool, id: string, line: string): Promise<void> {
+  try {
+    await run({ sql: giveUpSql, values: [id, unknownRun, JSON.stringify(line)] });
+  } catch (error) {
+    throw writeError(`Cannot end task "${id}"`, error);
+  }
+}
+
 async function setting({ run }: PostgresPool, key: string, value: string): Promise<string> {
   await run({
     sql: "INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -147,6 +162,7 @@ interface FullRow extends RecordRow {
   readonly contents: readonly (readonly [number, string])[] | null;
   readonly system_logs: readonly string[] | null;
   readonly tails: readonly (readonly [number, string, string])[] | null;
+  readonly outputs: readonly string[] | null;
 }
 
 const recordSql = `SELECT ${columnsOf.record} FROM task JOIN document ON document.position = task.position WHERE task.id = ?`;
@@ -155,15 +171,22 @@ SELECT found.*,
   (SELECT json_agg(json_build_array(input, content::json)) FROM content WHERE position = found.position) AS contents,
   (SELECT json_agg(line::json ORDER BY number) FROM system_log WHERE position = found.position) AS system_logs,
   (SELECT json_agg(json_build_array(executor, stdout::json, stderr::json) ORDER BY executor) FROM tail
-    WHERE position = found.position) AS tails
+    WHERE position = found.position) AS tails,
+  (SELECT json_agg(files ORDER BY number) FROM output WHERE position = found.position) AS outputs
 FROM (${recordSql}) AS found`;
+
+const outputsSql = `SELECT task.id, output.files FROM task JOIN output ON output.position = task.position
+  WHERE task.id IN (SELECT json_array_elements_text(?::text::json)) ORDER BY output.position, output.number`;
 
 const liveSql = `SELECT id FROM task
   WHERE live = 1 AND position > coalesce((SELECT position FROM task WHERE id = ?), 0) ORDER BY position LIMIT ?::bigint`;
 
 function reads({
   run,
-}: Pick<PostgresPool, "run">): Pick<TaskStore, "get" | "getFull" | "getLine" | "liveIds" | "liveStates"> {
+}: Pick<PostgresPool, "run">): Pick<
+  TaskStore,
+  "get" | "getFull" | "getLine" | "outputsOf" | "liveIds" | "liveStates"
+> {
   return {
     async get(id) {
       const [row] = await run<RecordRow>({ sql: recordSql, values: [id] });
@@ -176,8 +199,15 @@ function reads({
       const tails = (row.tails ?? []).map(([executor, stdout, stderr]) => ({ executor, stdout, stderr }));
       return {
         record: withContents(toRecord(row), contents),
-        additions: { systemLogs: row.system_logs ?? [], tails },
+        additions: {
+          systemLogs: row.system_logs ?? [],
+          tails,
+          ...outputsIn((row.outputs ?? []).map((files) => ({ files }))),
+        },
       };
+    },
+    async outputsOf(ids) {
+      return outputsById(await run<OutputRow>({ sql: outputsSql, values: [JSON.stringify(ids)] }));
     },
     async getLine(id) {
       const [row] = await run<LineRow>({

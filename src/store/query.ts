@@ -1,5 +1,6 @@
 // The SQL of lists, for both databases: each filter is one range of one index, newest first, cut by position.
 import type { TaskFilter } from "../tes/filter.ts";
+import { limits } from "../tes/limits.ts";
 import type { State } from "../tes/state.ts";
 import { tagNeedle } from "./tag-text.ts";
 
@@ -38,8 +39,10 @@ export const postings = ({ state, namePrefix, tags }: TaskFilter): readonly Post
 
 export const columnsOf = {
   line: "task.position, task.id, task.state",
+  /** The length of a text is known without a look at it. */
   record:
-    "task.position, task.id, task.state, task.version, task.live, document.creation_time, document.task, document.run",
+    "task.position, task.id, task.state, task.version, task.live, document.creation_time, document.task, " +
+    `CASE WHEN octet_length(document.run) <= ${limits.runBytesMax} THEN document.run END AS run`,
 } as const;
 export type Columns = keyof typeof columnsOf;
 

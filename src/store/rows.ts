@@ -1,9 +1,11 @@
 // Rows of the database and the records they hold, both ways, for every kind of store.
-import type { Run, TaskRecord } from "../tes/record.ts";
-import type { State } from "../tes/state.ts";
+import { limits } from "../tes/limits.ts";
+import { type Additions, newRun, type Run, type TaskRecord } from "../tes/record.ts";
+import { isTerminal, type State, states } from "../tes/state.ts";
 import type { Task } from "../tes/task.ts";
 import type { Page } from "./list.ts";
 import type { TaskLine, TaskPage } from "./store.ts";
+import { UnreadableTask } from "./store-error.ts";
 
 export interface LineRow {
   readonly position: number;
@@ -17,7 +19,8 @@ export interface RecordRow extends LineRow {
   readonly live: number;
   readonly creation_time: string;
   readonly task: string;
-  readonly run: string;
+  /** Null if it is larger than any that this program writes. */
+  readonly run: string | null;
 }
 
 export interface ContentRow {
@@ -32,15 +35,38 @@ export const toLine = ({ position, id, state }: LineRow): TaskLine => ({
 });
 
 /** The documents were written by this program, so they are trusted to have the types they were written from. */
-export const toRecord = (row: RecordRow): TaskRecord => ({
+export function toRecord(row: RecordRow): TaskRecord {
+  try {
+    return recordOf(row, parsed<Task>(row.task), parsed<Run>(row.run));
+  } catch (cause) {
+    throw new UnreadableTask(row.id, cause);
+  }
+}
+
+/** For lists, which others are on as well. */
+export function toListedRecord(row: RecordRow): TaskRecord {
+  try {
+    return toRecord(row);
+  } catch {
+    return recordOf(row, { executors: [] }, newRun(1)); // who asks for the task itself is told why
+  }
+}
+
+const recordOf = (row: RecordRow, task: Task, run: Run): TaskRecord => ({
   id: row.id,
   version: row.version,
   state: row.state as State,
   creationTime: row.creation_time,
   live: row.live === 1,
-  task: JSON.parse(row.task) as Task,
-  run: JSON.parse(row.run) as Run,
+  task,
+  run,
 });
+
+/** Queries leave out what is too large (`columnsOf`). */
+function parsed<T>(document: string | null): T {
+  if (document === null) throw new Error(`it is larger than ${limits.runBytesMax} bytes`);
+  return JSON.parse(document) as T;
+}
 
 export function mapPage<Row, T>({ items, next }: Page<Row>, map: (row: Row) => T): TaskPage<T> {
   return next === undefined ? { items: items.map(map) } : { items: items.map(map), next };
@@ -64,3 +90,31 @@ export function withContents(record: TaskRecord, contents: readonly ContentRow[]
   });
   return { ...record, task: { ...task, inputs } };
 }
+
+export interface OutputRow {
+  readonly id: string;
+  readonly files: string;
+}
+
+/** Rows in the order of each task's numbers. */
+export function outputsById(rows: readonly OutputRow[]): ReadonlyMap<string, readonly string[]> {
+  const byId = new Map<string, string[]>();
+  for (const { id, files } of rows) {
+    const known = byId.get(id);
+    if (known === undefined) byId.set(id, [files]);
+    else known.push(files);
+  }
+  return byId;
+}
+
+/** The run of a task that is given up: nothing is known of it. */
+export const unknownRun = JSON.stringify(newRun(1));
+
+/** Of one task's rows, as additions have them. */
+export const outputsIn = (rows: readonly Pick<OutputRow, "files">[]): Pick<Additions, "outputs"> =>
+  rows.length === 0 ? {} : { outputs: rows.map(({ files }) => files) };
+
+export const terminalSql = states
+  .filter(isTerminal)
+  .map((state) => `'${state}'`)
+  .join(", ");

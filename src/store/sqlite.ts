@@ -14,10 +14,16 @@ import {
   contentsOf,
   type LineRow,
   mapPage,
+  type OutputRow,
+  outputsById,
+  outputsIn,
   type RecordRow,
   tagsOf,
+  terminalSql,
   toLine,
+  toListedRecord,
   toRecord,
+  unknownRun,
   withContents,
 } from "./rows.ts";
 import { migrations } from "./sqlite-migrations.ts";
@@ -42,11 +48,13 @@ export function openSqliteStore(path: string): TaskStore {
     save: (record, additions) => commits.add(() => write.update(record, additions)),
     setting: (key, value) => commits.add(() => write.setting(key, value)),
     // Reads are synchronous in SQLite; the promises let a store with a network behind it take this one's place.
-    get: (id) => Promise.resolve(read.record(id)),
-    getFull: (id) => Promise.resolve(read.full(id)),
+    get: async (id) => read.record(id),
+    getFull: async (id) => read.full(id),
     getLine: (id) => Promise.resolve(read.line(id)),
+    outputsOf: (ids) => Promise.resolve(outputsById(ids.flatMap(read.outputs))),
+    giveUp: (id, line) => commits.add(() => write.giveUp(id, line)),
     listLines: async (request) => mapPage(await listPage<LineRow>(dialect, "line", request), toLine),
-    list: async (request) => mapPage(await listPage<RecordRow>(dialect, "record", request), toRecord),
+    list: async (request) => mapPage(await listPage<RecordRow>(dialect, "record", request), toListedRecord),
     liveIds: (page) => Promise.resolve(read.liveIds(page)),
     liveStates: () => Promise.resolve(read.liveStates()),
     check: async () => {
@@ -99,6 +107,10 @@ function reader(database: DatabaseSync) {
   const tails = database.prepare(
     "SELECT executor, stdout, stderr FROM tail WHERE position = ? ORDER BY executor",
   );
+  const outputs = database.prepare(
+    "SELECT task.id, output.files FROM task CROSS JOIN output WHERE task.id = ? AND output.position = task.position ORDER BY output.number",
+  );
+  const outputsAt = (id: string) => outputs.all(id) as unknown as OutputRow[];
   const live = database.prepare(liveSql);
 
   const liveStates = database.prepare(
@@ -123,9 +135,11 @@ function reader(database: DatabaseSync) {
         additions: {
           systemLogs: (systemLogs.all(found.position) as { line: string }[]).map(({ line }) => line),
           tails: tails.all(found.position) as unknown as Tail[],
+          ...outputsIn(outputsAt(id)),
         },
       };
     },
+    outputs: outputsAt,
     liveIds: ({ after = "", limit }: LivePage = { limit: -1 }) =>
       (live.all(after, limit) as { id: string }[]).map(({ id }) => id),
     liveStates: () =>
@@ -179,7 +193,16 @@ function writer(database: DatabaseSync) {
   const replaceProbe = database.prepare("INSERT OR REPLACE INTO setting (key, value) VALUES ('probe', ?)");
   const selectSetting = database.prepare("SELECT value FROM setting WHERE key = ?");
 
-  function add(position: number, { systemLogs, tails }: Additions): void {
+  const insertOutput = database.prepare(
+    "INSERT INTO output (position, number, files) SELECT ?1, coalesce(max(number), 0) + 1, ?2 FROM output WHERE position = ?1",
+  );
+  const endTask = database.prepare(
+    `UPDATE task SET state = CASE WHEN state IN (${terminalSql}) THEN state ELSE 'SYSTEM_ERROR' END, version = version + 1, live = 0
+      WHERE id = ? RETURNING position`,
+  );
+
+  function add(position: number, { systemLogs, tails, outputs = [] }: Additions): void {
+    for (const files of outputs) insertOutput.run(position, files);
     for (const line of systemLogs) insertSystemLog.run(position, line);
     for (const { executor, stdout, stderr } of tails) insertTail.run(position, executor, stdout, stderr);
   }
@@ -201,6 +224,12 @@ function writer(database: DatabaseSync) {
       updateDocument.run(JSON.stringify(run), row.position);
       add(row.position, additions);
       return true;
+    },
+    giveUp(id: string, line: string): void {
+      const row = endTask.get(id) as { position: number } | undefined;
+      if (row === undefined) return;
+      updateDocument.run(unknownRun, row.position);
+      add(row.position, { systemLogs: [line], tails: [] });
     },
     /** Writes something that nobody reads. */
     probe(): void {

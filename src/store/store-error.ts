@@ -15,3 +15,14 @@ export class StoreError extends Error {
     this.kind = kind;
   }
 }
+
+/** One task's record is damaged, or larger than any that this program writes. Others are not concerned. */
+export class UnreadableTask extends Error {
+  override readonly name = "UnreadableTask";
+
+  constructor(id: string, cause: unknown) {
+    super(`The record of task "${id}" cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}

@@ -51,10 +51,17 @@ export interface TaskStore {
    * the same time, one stores.
    */
   createOnce(record: TaskRecord, additions: Additions, claim: Claim): Promise<{ id: string } | "conflict">;
-  /** The record without the contents of its inputs, or undefined. */
+  /** The record without the contents of its inputs, or undefined. Rejects with UnreadableTask, as getFull does. */
   get(id: string): Promise<TaskRecord | undefined>;
   /** The record with contents, and all that was added to it. */
   getFull(id: string): Promise<{ record: TaskRecord; additions: Additions } | undefined>;
+  /** What was uploaded of these tasks, as in the additions, in the order in which it was added; a task without any is left out. */
+  outputsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+  /**
+   * Ends a task whose record cannot be read, as SYSTEM_ERROR if it was not over: it is pending no more, its record is as of a task
+   * that never ran, and the line is added to its system_logs.
+   */
+  giveUp(id: string, line: string): Promise<void>;
   /** One task's line, reading no document. */
   getLine(id: string): Promise<TaskLine | undefined>;
   /**
@@ -64,7 +71,7 @@ export interface TaskStore {
   save(record: TaskRecord, additions: Additions): Promise<boolean>;
   /** A page, newest first; tasks stored between two calls neither repeat nor hide others. */
   listLines(request: PageRequest): Promise<TaskPage<TaskLine>>;
-  /** As listLines, with the records, without contents. */
+  /** As listLines, with the records, without contents. A task that cannot be read has no executors here. */
   list(request: PageRequest): Promise<TaskPage<TaskRecord>>;
   /** The ids of pending tasks, oldest first: all, or at most `limit` of those that were stored after the task `after`. */
   liveIds(page?: LivePage): Promise<readonly string[]>;

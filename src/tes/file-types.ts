@@ -8,10 +8,10 @@ import type { Task } from "./task.ts";
  * The task with DIRECTORY for what was declared FILE, or not declared at all, and is a folder: "the server [must] fill in the
  * value once the information is available" (TES 1.1, tesFileType).
  */
-export function withFoundTypes(task: Task, run: Pick<Run, "folders" | "outputs">): Task {
+export function withFoundTypes(task: Task, run: Pick<Run, "folders" | "outputs" | "outputFolders">): Task {
   const { inputs, outputs } = task;
   const found = new Set(run.folders?.map(normalizePath));
-  const outputFolders = foundFolders(outputs ?? [], run.outputs);
+  const outputFolders = foundFolders(outputs ?? [], run);
   if (found.size + outputFolders.size === 0) return task;
   return {
     ...task,
@@ -27,18 +27,27 @@ export function withFoundTypes(task: Task, run: Pick<Run, "folders" | "outputs">
 const typed = <T extends { readonly type: "FILE" | "DIRECTORY" }>(file: T, isFolder: boolean): T =>
   isFolder ? { ...file, type: "DIRECTORY" } : file;
 
-/** Paths of outputs that have uploaded files below them. With wildcards a path is many, of either kind. */
-function foundFolders(outputs: NonNullable<Task["outputs"]>, uploaded: Run["outputs"]): ReadonlySet<string> {
+/** As the record has them, and what the files of old records say. */
+const foundFolders = (
+  outputs: NonNullable<Task["outputs"]>,
+  run: Pick<Run, "outputs" | "outputFolders">,
+): ReadonlySet<string> => new Set([...(run.outputFolders ?? []), ...foldersOf(outputs, run.outputs)]);
+
+/** Paths of outputs, as they were sent, that have uploaded files below them. With wildcards a path is many, of either kind. */
+export function foldersOf(
+  outputs: NonNullable<Task["outputs"]>,
+  uploaded: readonly { readonly path: string }[],
+): readonly string[] {
+  if (uploaded.length === 0 || outputs.length === 0) return [];
   const files = new Set(uploaded.map(({ path }) => normalizePath(path)));
-  const unclear = outputs.flatMap(({ path, type }) => {
-    const { folder, patterns } = searchOf(outputPath(path));
-    return type === "FILE" && patterns.length === 0 && !files.has(folder) ? { path, folder } : [];
-  });
-  if (unclear.length === 0 || files.size === 0) return new Set();
   const folders = new Set<TaskPath>();
   for (const file of files) {
     for (let folder = parentPath(file); folder !== "/" && !folders.has(folder); folder = parentPath(folder))
       folders.add(folder);
   }
-  return new Set(unclear.flatMap(({ path, folder }) => (folders.has(folder) ? [path] : [])));
+  return outputs.flatMap(({ path, type }) => {
+    if (type !== "FILE") return [];
+    const { folder, patterns } = searchOf(outputPath(path));
+    return patterns.length === 0 && !files.has(folder) && folders.has(folder) ? [path] : [];
+  });
 }

@@ -53,7 +53,12 @@ export interface Run {
   /** Executors that were started; from 1 on, the attempt is never repeated. */
   readonly released: number;
   readonly executors: readonly ExecutorEnd[];
+  /** Files that were uploaded before such were rows of their own (`Additions`). Nothing is added to them. */
   readonly outputs: readonly UploadedFile[];
+  /** Paths of outputs that were declared FILE and proved to be folders. */
+  readonly outputFolders?: readonly string[];
+  /** What is held apart of the task, over all of its pods; and what is not, as that would be more than may be. */
+  readonly held?: Held;
   /** Paths of inputs that were declared FILE and proved to be folders. */
   readonly folders?: readonly string[];
   /** Inputs that could not be mounted in place as they were named: this or an earlier attempt found it. */
@@ -80,6 +85,19 @@ export interface Run {
   readonly cleanUp?: { readonly since: string; readonly failed?: true };
 }
 
+export interface Held {
+  /** Uploaded files in rows, and the bytes of their JSON. */
+  readonly files: number;
+  readonly fileBytes: number;
+  readonly filesLeft: number;
+  /** Lines of system_logs that pods told. */
+  readonly lines: number;
+  readonly lineBytes: number;
+  readonly linesLeft: number;
+  /** stdout and stderr. */
+  readonly tailBytes: number;
+}
+
 export interface TaskRecord {
   readonly id: string;
   /** Counts the saves; a save of an old version is refused (compare and set). */
@@ -96,6 +114,8 @@ export interface TaskRecord {
 export interface Additions {
   readonly systemLogs: readonly string[];
   readonly tails: readonly Tail[];
+  /** Uploaded files, some in each: objects of the answer as JSON, joined by commas. Absent is none. */
+  readonly outputs?: readonly string[];
 }
 
 export const noAdditions: Additions = { systemLogs: [], tails: [] };

@@ -1,14 +1,12 @@
 // Reports from a pod, applied to the record: idempotent, in order, whatever way they came.
-import type { Report, ReportEvent } from "../../sidecar/contract/report.ts";
+import { normalizePath } from "../../sidecar/contract/path.ts";
+import type { Report, ReportEvent, UploadedFile } from "../../sidecar/contract/report.ts";
 import type { UnfinishedUpload } from "../../sidecar/contract/uploads.ts";
-import {
-  type Additions,
-  type ExecutorEnd,
-  type Run,
-  systemLog,
-  type TaskRecord,
-  withState,
-} from "./record.ts";
+import { foldersOf } from "./file-types.ts";
+import { clipped, createHolding, type Holding } from "./holding.ts";
+import { limits } from "./limits.ts";
+import { type Additions, type ExecutorEnd, type Run, type TaskRecord, withState } from "./record.ts";
+import type { Task } from "./task.ts";
 
 interface Applied {
   readonly record: TaskRecord;
@@ -17,30 +15,36 @@ interface Applied {
 
 /**
  * Applies the reports that are next in sequence; what is held already, or comes after a gap, is left out, so that the
- * sender's `acknowledged` stays true and it sends the rest again.
+ * sender's `acknowledged` stays true and it sends the rest again. What it costs depends on the reports, not on earlier ones.
  */
 export function applyReports(record: TaskRecord, reports: readonly Report[]): Applied {
   let current = record;
-  const systemLogs: string[] = [];
-  const tails: Additions["tails"][number][] = [];
+  const holding = createHolding(record.run.held);
   for (const report of reports) {
     if (report.sequence !== current.run.acknowledged[report.source] + 1) continue;
-    const { event } = report;
+    const { event, time } = report;
     const acknowledged = { ...current.run.acknowledged, [report.source]: report.sequence };
     // Only a pod can tell, so there is one, whether or not its creation was saved.
-    const run = { ...applyEvent(current.run, event, report.time), acknowledged, created: true };
+    const run = { ...applyEvent(current, event, time), acknowledged, created: true };
     current = { ...current, run };
-    if (event.type === "executor-started") current = withState(current, "RUNNING", new Date(report.time));
-    if (event.type === "executor-ended") {
-      tails.push({ executor: event.executor, stdout: event.stdout, stderr: event.stderr });
-    }
-    const fact = describe(event);
-    if (fact !== undefined) systemLogs.push(systemLog(fact, report.time));
+    if (event.type === "executor-started") current = withState(current, "RUNNING", new Date(time));
+    hold(event, time, holding);
   }
-  return { record: current, additions: { systemLogs, tails } };
+  const { held, additions } = holding.result();
+  const isSame = held === undefined || held === record.run.held;
+  return { record: isSame ? current : { ...current, run: { ...current.run, held } }, additions };
 }
 
-function applyEvent(run: Run, event: ReportEvent, time: string): Run {
+/** What is kept apart from the record. */
+function hold(event: ReportEvent, time: string, holding: Holding): void {
+  if (event.type === "executor-ended") holding.tail(event, time);
+  if (event.type === "uploaded") holding.files(event.outputs, time);
+  const fact = describe(event);
+  if (fact !== undefined) holding.line(fact, time, event.type === "finished");
+  if (event.type === "finished") holding.end(time);
+}
+
+function applyEvent({ task, run }: TaskRecord, event: ReportEvent, time: string): Run {
   switch (event.type) {
     case "note":
     case "progress":
@@ -50,14 +54,14 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
     case "ready":
       return { ...run, ready: true };
     case "redirected":
-      return { ...run, redirected: { ...run.redirected, ...redirections(event) } };
+      return { ...run, redirected: { ...run.redirected, ...redirections(event, task) } };
     case "unplaced":
-      return { ...run, mounted: [...new Set([...(run.mounted ?? []), ...event.paths])] };
+      return { ...run, mounted: [...new Set([...(run.mounted ?? []), ...ownInputs(event.paths, task)])] };
     case "staged":
       return {
         ...run,
         stagedTime: time,
-        ...(event.folders === undefined ? {} : { folders: event.folders }),
+        ...(event.folders === undefined ? {} : { folders: ownInputs(event.folders, task) }),
       };
     case "executor-started":
       return {
@@ -66,17 +70,22 @@ function applyEvent(run: Run, event: ReportEvent, time: string): Run {
         startTime: run.startTime ?? time,
       };
     case "executor-ended": {
-      return { ...run, executors: [...run.executors, executorEnd(event)] };
+      return isExpected(event, run, task)
+        ? { ...run, executors: [...run.executors, executorEnd(event)] }
+        : run;
     }
     case "upload-begun":
       return { ...run, uploads: withUpload(run.uploads, event) };
     case "upload-ended":
       return { ...run, uploads: (run.uploads ?? []).filter(({ upload }) => upload !== event.upload) };
     case "uploaded":
-      return { ...run, outputs: [...run.outputs, ...event.outputs] };
+      return withOutputFolders(run, event.outputs, task);
     case "finished": {
       const { outcome, message } = event;
-      return { ...run, outcome: message === undefined ? { outcome } : { outcome, message } };
+      return {
+        ...run,
+        outcome: message === undefined ? { outcome } : { outcome, message: clipped(message) },
+      };
     }
   }
 }
@@ -88,12 +97,36 @@ function withUpload(
   uploads: readonly UnfinishedUpload[] = [],
   { url, upload }: UnfinishedUpload,
 ): readonly UnfinishedUpload[] {
+  if (url.length + upload.length > limits.urlLengthMax) return uploads;
   const others = uploads.filter((known) => known.upload !== upload);
   return others.length < uploadsMax ? [...others, { url, upload }] : uploads;
 }
 
-const redirections = ({ inputs }: Extract<ReportEvent, { type: "redirected" }>) =>
-  Object.fromEntries(inputs.map(({ input, path = "" }) => [String(input), path]));
+/** What a pod can only tell of the task's own inputs is left out of others, so that a record cannot grow without a bound. */
+const redirections = ({ inputs }: Extract<ReportEvent, { type: "redirected" }>, task: Task) =>
+  Object.fromEntries(
+    inputs
+      .filter(
+        ({ input, path = "" }) => input < (task.inputs?.length ?? 0) && path.length <= limits.urlLengthMax,
+      )
+      .map(({ input, path = "" }) => [String(input), path]),
+  );
+
+/** Those of the paths that are inputs of the task. */
+function ownInputs(paths: readonly string[], { inputs = [] }: Task): readonly string[] {
+  const told = new Set(paths.slice(0, inputs.length).map(normalizePath));
+  return [...new Set(inputs.map(({ path }) => normalizePath(path)).filter((path) => told.has(path)))];
+}
+
+/** Each executor ends once. */
+const isExpected = ({ executor }: { executor: number }, run: Run, task: Task): boolean =>
+  executor < task.executors.length && !run.executors.some((end) => end.executor === executor);
+
+function withOutputFolders(run: Run, files: readonly UploadedFile[], { outputs = [] }: Task): Run {
+  const known = run.outputFolders ?? [];
+  const found = foldersOf(outputs, files).filter((path) => !known.includes(path));
+  return found.length === 0 ? run : { ...run, outputFolders: [...known, ...found] };
+}
 
 function executorEnd(event: Extract<ReportEvent, { type: "executor-ended" }>): ExecutorEnd {
   const { executor, startTime, endTime, exitCode, memoryPeakBytes, cpuSeconds } = event;

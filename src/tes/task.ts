@@ -1,58 +1,75 @@
-// Task: the TES task document, its schema, and the reading of what clients really send.
+// Task: the TES task document and its schema.
 
 import { z } from "@hono/zod-openapi";
 import { hasWildcards } from "../../sidecar/contract/glob.ts";
 import { outputPath, pathPrefixOf, searchOf } from "../../sidecar/contract/output-path.ts";
-import type { TaskPath } from "../../sidecar/contract/path.ts";
-import { contradictionFaults } from "./contradictions.ts";
-import { type Fault, TesError } from "./errors.ts";
 import { isLabelValue, labelValueFault } from "./kubernetes-names.ts";
 import { limits } from "./limits.ts";
 import { filePathFault, folderPathFault, pathFault } from "./path.ts";
-import { lengthFaults } from "./path-length.ts";
-import { sketchOf } from "./sketch.ts";
-import { tidy } from "./tidy.ts";
-import { urlFaults } from "./urls.ts";
 
 const utf8Bytes = (text: string): number => Buffer.byteLength(text, "utf8");
 
+type FaultOf = (value: string) => string | undefined;
+
+/** One check of all that is asked of a text: each one more costs thousands of files as much again. */
+const textWith = (faultOf: FaultOf) =>
+  z.string().check((payload) => {
+    const { value: input } = payload;
+    const message = faultOf(input);
+    if (message !== undefined) payload.issues.push({ code: "custom", input, message, continue: true });
+  });
+
 /** What can stand in a file, an argument and any database. */
-const text = z
-  .string()
-  .refine((value) => !value.includes("\0"), { error: "Must not hold a NUL character" })
-  .refine((value) => value.isWellFormed(), { error: "Must not hold half a surrogate pair" });
+const textFault: FaultOf = (value) => {
+  if (value.includes("\0")) return "Must not hold a NUL character";
+  return value.isWellFormed() ? undefined : "Must not hold half a surrogate pair";
+};
+
+const bytesFault = (value: string, bytesMax: number): string | undefined =>
+  value.length * 3 <= bytesMax || utf8Bytes(value) <= bytesMax
+    ? undefined
+    : `Must be at most ${bytesMax} bytes`;
+
+/** Text of so many bytes at most: what is only kept and shown needs no more room than its users give it. */
+const upTo = (bytesMax: number) =>
+  textWith((value) => bytesFault(value, bytesMax) ?? textFault(value)).openapi({ maxLength: bytesMax });
+const name = upTo(limits.nameBytesMax);
+const description = upTo(limits.descriptionBytesMax);
+
+/** As characters, which is how the check of what the URL says counts them. */
+const locationFault: FaultOf = (value) =>
+  value.length > limits.urlLengthMax ? `Must be at most ${limits.urlLengthMax} characters` : textFault(value);
+const locationWith = (faultOf: FaultOf) =>
+  textWith((value) => locationFault(value) ?? faultOf(value)).openapi({ maxLength: limits.urlLengthMax });
+const location = locationWith(() => undefined);
+
 const fileType = z
   .enum(["FILE", "DIRECTORY"])
   .default("FILE")
   .openapi("tesFileType", { description: "Whether it is a file or a folder with all that is below it" });
 
 /** An absolute path inside the containers; `pathFault` says what else is asked of it, and says it alone. */
-const path = text.superRefine((value, context) => {
-  const fault = pathFault(value);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
+const path = locationWith(pathFault);
 
 /** A path of stdin, stdout or stderr. */
-const redirect = text.superRefine((value, context) => {
-  const fault = filePathFault(value);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
+const redirect = locationWith(filePathFault);
+
+const tooMuchContent = `Must be at most ${limits.contentBytesMax} bytes; put larger content into storage and give its url`;
 
 const input = z
   .object({
-    name: text.optional(),
-    description: text.optional(),
-    url: text
+    name: name.optional(),
+    description: description.optional(),
+    url: location
       .optional()
       .describe(
         "Where it comes from: s3, http(s), ftp(s), drs, or a file that the operator shares. Required unless content is set",
       ),
     path: path.describe("Absolute path in the containers. Of inputs at one path the later one wins"),
     type: fileType,
-    content: text
-      .refine((value) => utf8Bytes(value) <= limits.contentBytesMax, {
-        error: `Must be at most ${limits.contentBytesMax} bytes; put larger content into storage and give its url`,
-      })
+    content: textWith((value) =>
+      bytesFault(value, limits.contentBytesMax) === undefined ? textFault(value) : tooMuchContent,
+    )
       .optional()
       .describe(
         `The file itself, at most ${limits.contentBytesMax} bytes of UTF-8; url is then ignored. Only in FULL`,
@@ -75,15 +92,13 @@ const input = z
 
 const output = z
   .object({
-    name: text.optional(),
-    description: text.optional(),
-    url: text
-      .min(1, { error: "Must not be empty" })
-      .describe(
-        "Where it goes to: s3, http(s), ftp(s), or a file that the operator shares; with wildcards in path, a folder",
-      ),
+    name: name.optional(),
+    description: description.optional(),
+    url: locationWith((value) => (value === "" ? "Must not be empty" : undefined)).describe(
+      "Where it goes to: s3, http(s), ftp(s), or a file that the operator shares; with wildcards in path, a folder",
+    ),
     path: path.describe("Absolute path in the containers. May hold the wildcards * ? [] of POSIX"),
-    path_prefix: text
+    path_prefix: location
       .optional()
       .describe("What is cut off each match before the rest is appended to url. Required with wildcards"),
     type: fileType,
@@ -116,29 +131,38 @@ function faultOfPrefix(path: string, prefix: string): string | undefined {
     : "Must be a prefix of path";
 }
 
-const argument = text.refine((value) => utf8Bytes(value) <= limits.argumentBytesMax, {
-  error: `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`,
-});
+const tooLongArgument = `Must be at most ${limits.argumentBytesMax} bytes, the kernel's limit for one argument`;
+const argument = textWith((value) =>
+  bytesFault(value, limits.argumentBytesMax) === undefined ? textFault(value) : tooLongArgument,
+);
 
 /** What the kernel can hand to a process: a shell cannot hold all of it, and none is in the way. */
-const environment = z.record(
-  z
-    .string()
-    .refine((name) => name !== "" && !name.includes("="), { error: 'Must not be empty or hold "="' })
-    .refine((name) => !name.includes("\0") && name.isWellFormed(), {
-      error: "Must not hold a NUL character or half a surrogate pair",
-    }),
-  argument,
-);
+const environment = z
+  .record(
+    z
+      .string()
+      .refine((name) => name !== "" && !name.includes("="), { error: 'Must not be empty or hold "="' })
+      .refine((name) => !name.includes("\0") && name.isWellFormed(), {
+        error: "Must not hold a NUL character or half a surrogate pair",
+      })
+      .refine((name) => utf8Bytes(name) <= limits.argumentBytesMax, {
+        error: `Must be at most ${limits.argumentBytesMax} bytes`,
+      }),
+    argument,
+  )
+  .refine((variables) => Object.keys(variables).length <= limits.environmentMax, {
+    error: `Must be at most ${limits.environmentMax} variables`,
+  });
 
 const executor = z
   .object({
-    image: text
+    image: name
       .regex(/^\S+$/, { error: "Must be the name of a container image" })
       .describe("Name of a container image, as Kubernetes takes it"),
     command: z
       .array(argument)
       .min(1, { error: "Must have at least one element" })
+      .max(limits.argumentsMax, { error: `Must have at most ${limits.argumentsMax} elements` })
       .describe("Program and arguments. No shell sees them"),
     workdir: path
       .optional()
@@ -171,12 +195,12 @@ const resources = z
     ram_gb: amount.optional().describe("Memory to request, in units of 1024 MiB"),
     disk_gb: amount.optional().describe("Disk to request, in units of 1024 MiB"),
     zones: z
-      .array(text.refine(isLabelValue, { error: labelValueFault }))
+      .array(textWith((value) => textFault(value) ?? (isLabelValue(value) ? undefined : labelValueFault)))
       .max(limits.zonesMax)
       .optional()
       .describe("Zones to run in, any of them"),
     backend_parameters: z
-      .record(text, text)
+      .record(name, upTo(limits.parameterBytesMax))
       .refine((parameters) => Object.keys(parameters).length <= limits.backendParametersMax, {
         error: `Must be at most ${limits.backendParametersMax} parameters`,
       })
@@ -189,15 +213,12 @@ const resources = z
   })
   .openapi("tesResources");
 
-const volume = text.superRefine((value, context) => {
-  const fault = folderPathFault(value);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
+const volume = locationWith(folderPathFault);
 
 /** The fields a client sends. */
 export const taskFields = z.object({
-  name: text.optional(),
-  description: text.optional(),
+  name: name.optional(),
+  description: description.optional(),
   inputs: z
     .array(input)
     .max(limits.inputsMax)
@@ -220,7 +241,7 @@ export const taskFields = z.object({
     .optional()
     .describe("Folders that all executors share, empty at first"),
   tags: z
-    .record(text, text)
+    .record(upTo(limits.tagKeyBytesMax), upTo(limits.tagValueBytesMax))
     .refine((tags) => Object.keys(tags).length <= limits.tagsMax, {
       error: `Must be at most ${limits.tagsMax} tags`,
     })
@@ -228,47 +249,13 @@ export const taskFields = z.object({
     .describe("Keys and values of the user's own; lists can be filtered by them"),
 });
 
-const taskSchema = taskFields.refine(
-  (task) =>
-    (task.inputs ?? []).reduce((sum, { content }) => sum + utf8Bytes(content ?? ""), 0) <=
-    limits.contentBytesTotalMax,
-  { path: ["inputs"], error: `All content together must be at most ${limits.contentBytesTotalMax} bytes` },
-);
+const lists = { inputs: taskFields.shape.inputs.unwrap(), outputs: taskFields.shape.outputs.unwrap() };
 
-export type Task = z.infer<typeof taskSchema>;
+/** Of what a body may hold thousands of, each element's schema, so that they can be read a few at a time. */
+export const fileSchemas = { inputs: lists.inputs.element, outputs: lists.outputs.element } as const;
+export const executorSchema = taskFields.shape.executors.element;
+
+export type Task = z.infer<typeof taskFields>;
 export type Executor = Task["executors"][number];
 export type Input = NonNullable<Task["inputs"]>[number];
 export type Resources = NonNullable<Task["resources"]>;
-
-const dotPath = (segments: readonly PropertyKey[]): string =>
-  segments.reduce<string>((path, segment) => {
-    if (typeof segment === "number") return `${path}[${segment}]`;
-    return path === "" ? String(segment) : `${path}.${String(segment)}`;
-  }, "");
-
-/** What is wrong, in words that help: of a key, what is wrong with it, and not only that something is. */
-function messageOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
-  const isMissing = issue.code === "invalid_type" && /received undefined/.test(issue.message);
-  return isMissing ? "Required" : issue.message;
-}
-
-/**
- * Reads a request body as a task. Unknown and read-only keys are ignored, `type` is filled in, all else is kept as sent.
- * `fileBases` are the folders that file URLs may name, where the operator shares some. Throws TesError "invalid" with every
- * fault and its path.
- */
-export function parseTask(body: unknown, fileBases?: readonly TaskPath[]): Task {
-  const tidied = tidy(body);
-  const result = taskSchema.safeParse(tidied);
-  const issues = result.error?.issues ?? [];
-  const sketch = sketchOf(tidied);
-  const further = [
-    ...urlFaults(sketch, fileBases),
-    ...lengthFaults(sketch),
-    ...contradictionFaults(sketch),
-  ].slice(0, limits.faultsMax);
-  if (result.success && further.length === 0) return result.data;
-  const faults: Fault[] = issues.map((issue) => ({ path: dotPath(issue.path), message: messageOf(issue) }));
-  throw new TesError("invalid", "Task is not valid", { faults: [...faults, ...further] });
-}

@@ -1,5 +1,6 @@
 // tidy: a request body as clients really send it, with the field names and the absences of TES.
 import { TesError } from "./errors.ts";
+import { limits } from "./limits.ts";
 
 /** camelCase names that the funnel command line sends for snake_case fields. */
 const aliases: Readonly<Record<string, string>> = {
@@ -31,14 +32,12 @@ const emptyIsAbsent: ReadonlySet<string> = new Set([
   "backend_parameters_strict",
 ]);
 
-/** Deeper nesting than any task has, shallow enough for recursion. */
-const depthMax = 16;
-
 /** Drops what stands for "not set", null and in some fields "" (Galaxy, Pulsar, Cromwell send them), and renames aliases. */
 export const tidy = (body: unknown): unknown => tidied(body, false, 0);
 
 function tidied(value: unknown, userKeys: boolean, depth: number): unknown {
-  if (depth > depthMax) throw new TesError("invalid", `Body is nested deeper than ${depthMax} levels`);
+  if (depth > limits.depthMax)
+    throw new TesError("invalid", `Body is nested deeper than ${limits.depthMax} levels`);
   if (Array.isArray(value)) return value.map((item) => tidied(item, false, depth + 1));
   if (typeof value !== "object" || value === null) return value;
   const object: Record<string, unknown> = Object.create(null);

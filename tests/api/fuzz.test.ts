@@ -6,8 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import { reportSigner, reportToken, signatureHeader } from "../../sidecar/contract/token.ts";
 import { checkResources } from "../../src/tes/resources.ts";
-import { parseTask } from "../../src/tes/task.ts";
 import { makeOffer } from "../support/make.ts";
+import { parseTask } from "../support/parse-task.ts";
 import { type Answer, base, type Given, given, reportKey } from "./given.ts";
 import {
   anyHeaders,

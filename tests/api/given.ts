@@ -5,8 +5,10 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createApp } from "../../src/api/app.ts";
+import { type BodyBudget, createBodyBudget } from "../../src/api/body-budget.ts";
 import { createInternalApp } from "../../src/api/internal.ts";
 import type { MetricsOfApi } from "../../src/api/metrics.ts";
+import { reportBodiesBytesMax } from "../../src/api/reports.ts";
 import type { Authenticate } from "../../src/authenticate.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import { createActions } from "../../src/reconcile/actions.ts";
@@ -20,10 +22,14 @@ import { makePolicy, makeSettings, makeTask, now, silent } from "../support/make
 import { answerFaults } from "./spec.ts";
 
 export const reportKey = "report key";
+/** As configured by default. */
+export const bodiesBytesMax = 32 * 1024 * 1024;
 
 interface Options {
   readonly settings?: Partial<PodSettings>;
   readonly reportKey?: () => string | undefined;
+  readonly bodies?: BodyBudget;
+  readonly reportBodies?: BodyBudget;
   readonly isReady?: () => boolean;
   /** By default no report is taken at the port of the API. */
   readonly internalSince?: string;
@@ -92,6 +98,7 @@ export function given(options: Options = {}): Given {
     reconciler: { ...reconciler, poke: (id: string) => void poked.push(id) },
     reportKey: options.reportKey ?? (() => reportKey),
     tokensBefore: options.tokensBefore ?? new Date(0).toISOString(),
+    reportBodies: options.reportBodies ?? createBodyBudget(reportBodiesBytesMax),
     log,
     isReady: options.isReady ?? (() => true),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
@@ -100,6 +107,7 @@ export function given(options: Options = {}): Given {
   const app = createApp({
     ...shared,
     podSettings,
+    bodies: options.bodies ?? createBodyBudget(bodiesBytesMax),
     tokenKey: "token key",
     internalSince: options.internalSince ?? new Date(0).toISOString(),
     info: {

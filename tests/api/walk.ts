@@ -4,6 +4,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { normalizePath } from "../../sidecar/contract/path.ts";
 import { createApp } from "../../src/api/app.ts";
+import { createBodyBudget } from "../../src/api/body-budget.ts";
 import { createAuthenticate } from "../../src/authenticate.ts";
 import type { Reconciler } from "../../src/reconcile/reconcile.ts";
 import { serve } from "../../src/serve.ts";
@@ -77,11 +78,14 @@ const reconciler: Reconciler = {
   run: () => Promise.resolve(),
 };
 
+const bodies = createBodyBudget(2 * limits.bodyBytesMax);
 const app = createApp({
   store,
   reconciler,
   // cwl-tes names files of its own machine.
   podSettings: makeSettings({ files: { claim: "files", root, bases: [root], inPlace: false } }),
+  bodies,
+  reportBodies: bodies,
   tokenKey: "key",
   reportKey: () => undefined,
   info: {

@@ -1,46 +1,29 @@
 // The service without a cluster: the app on a real store, and the real reconciler, whose actions do nothing.
-import { once } from "node:events";
 import process from "node:process";
 import { createApp } from "../../src/api/app.ts";
-import { createReconciler } from "../../src/reconcile/reconcile.ts";
+import { createBodyBudget } from "../../src/api/body-budget.ts";
 import { serve } from "../../src/serve.ts";
 import { openStore } from "../../src/store/open.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { makePolicy, makeSettings, silent } from "../support/make.ts";
+import { createIdleReconciler } from "../support/idle-reconciler.ts";
+import { makeSettings, silent } from "../support/make.ts";
 
 /** Signs page tokens, so that the bench can make those of deep pages. */
 export const tokenKey = "bench";
+
+const bodiesBytesMax = 32 * 1024 * 1024;
 
 async function main(database: string): Promise<void> {
   const store = await openStore(database);
   const clock = () => new Date();
   const over = new AbortController();
-  const reconciler = createReconciler({
-    store,
-    policy: makePolicy(),
-    log: silent,
-    clock,
-    pods: {
-      sight: () => "absent",
-      last: () => undefined,
-      podsOf: () => [],
-      put: () => undefined,
-      markDeleting: () => undefined,
-      async *follow(signal) {
-        if (!signal.aborted) await once(signal, "abort");
-        yield* [];
-      },
-    },
-    actions: {
-      createSlot: () => Promise.resolve(),
-      act: () => Promise.resolve("rest"),
-      removeStrangers: () => Promise.resolve(),
-    },
-  });
+  const reconciler = createIdleReconciler(store);
   const app = createApp({
     store,
     reconciler,
     podSettings: makeSettings(),
+    bodies: createBodyBudget(bodiesBytesMax),
+    reportBodies: createBodyBudget(bodiesBytesMax),
     tokenKey,
     reportKey: () => "key",
     corsOrigins: [],

@@ -10,8 +10,8 @@ import { planAnnotation } from "../../src/pod/names.ts";
 import type { PodSettings } from "../../src/pod/settings.ts";
 import { withoutStopHooks } from "../../src/pod/stops.ts";
 import type { Task } from "../../src/tes/task.ts";
-import { parseTask } from "../../src/tes/task.ts";
 import { makeRecord, makeSettings, makeTask } from "../support/make.ts";
+import { parseTask } from "../support/parse-task.ts";
 import type { WrittenPlan } from "../support/written-plan.ts";
 
 const folder = join(import.meta.dir, "cases");

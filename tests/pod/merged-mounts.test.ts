@@ -176,10 +176,10 @@ describe("more directories than a container can have mounts", () => {
     expect(inPlace).toHaveLength(32);
   });
 
-  test("its user is told which directories are mounted as a whole", () => {
+  test("its user is told which directories are mounted as a whole", async () => {
     const notes = (task: Partial<Task>) => checkPlan(makeRecord({ task: makeTask(task) }), makeSettings());
-    expect(notes({ inputs: inputs(48, (index) => `/data/${index}/f`) })).toEqual([]);
-    const [note, ...more] = notes({
+    expect(await notes({ inputs: inputs(48, (index) => `/data/${index}/f`) })).toEqual([]);
+    const [note, ...more] = await notes({
       inputs: [...inputs(49, (index) => `/data/x/${index}/f`), file("/in/f")],
     });
     expect(note).toEndWith('hide what images have there: "/data/x"');

@@ -546,3 +546,28 @@ describe("reports and cancels", () => {
     await expect(service.reconciler.cancel("abc")).rejects.toThrow(cannot);
   });
 });
+
+test("a task whose record cannot be read ends in words, its pod goes, and the others run", async () => {
+  await using store = openWatchedStore();
+  for (const id of ["before", "damaged", "large", "later"]) await storeTask(store, id);
+  store.change("UPDATE document SET run = 'no JSON' WHERE position = 2");
+  store.change(
+    "UPDATE document SET run = '{\"attempt\":1}' || printf('%.*c', 20000000, ' ') WHERE position = 3",
+  );
+  const cluster = createStandIn({ live: successfulLife(alone) });
+  const metadata = { name: podName("damaged", 1), labels: { [labels.task]: "damaged" } };
+  cluster.pods.set(metadata.name, { metadata: { ...metadata, uid: "u", creationTimestamp: new Date() } });
+  await using _service = startService(store, cluster);
+  for (const id of ["before", "later"]) expect((await store.until(id, isCleared)).state).toBe("COMPLETE");
+  for (const [id, why] of [
+    ["damaged", "JSON Parse error"],
+    ["large", "it is larger than 16777216 bytes"],
+  ] as const) {
+    const full = await store.getFull(id);
+    expect(full?.record).toMatchObject({ state: "SYSTEM_ERROR", live: false });
+    const [line] = full?.additions.systemLogs ?? [];
+    expect(line).toContain(`The record of task "${id}" cannot be read: ${why}`);
+    expect(line).toEndWith("; the task is given up");
+  }
+  expect(leftovers(cluster)).toEqual([]);
+});

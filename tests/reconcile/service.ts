@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Cluster } from "../../src/cluster/cluster.ts";
 import type { WorkVolume } from "../../src/pod/settings.ts";
 import { createActions } from "../../src/reconcile/actions.ts";
@@ -60,6 +61,8 @@ export function startService(
 export interface WatchedStore extends TaskStore, AsyncDisposable {
   /** Resolves as soon as the stored record fits. */
   until(id: string, fits: (record: TaskRecord) => boolean): Promise<TaskRecord>;
+  /** Changes the file behind its back. */
+  change(sql: string): void;
 }
 
 /** A SQLite store in a folder of its own, which tells when a record is as a test waits for. */
@@ -73,6 +76,11 @@ export function openWatchedStore(): WatchedStore {
       const saved = await store.save(record, additions);
       for (const look of waiting) await look();
       return saved;
+    },
+    change(sql) {
+      const database = new DatabaseSync(join(folder, "tes.db"));
+      database.exec(sql);
+      database.close();
     },
     async until(id, fits) {
       const { promise, resolve } = Promise.withResolvers<TaskRecord>();

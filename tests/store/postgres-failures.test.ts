@@ -12,6 +12,7 @@ import { newRecord, noAdditions } from "../../src/tes/record.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { makeTask, now } from "../support/make.ts";
 import { findPostgres, runSql, startPostgres } from "../support/postgres.ts";
+import { expectOldRecords, oldRecords } from "./old-records.ts";
 
 const found = await findPostgres();
 if ("missing" in found) console.error(`Tests of PostgreSQL's failures are skipped: ${found.missing}`);
@@ -251,8 +252,17 @@ async function testFailures(bin: string): Promise<void> {
              SELECT 'many' || i, 'COMPLETE', 1, 0, CASE i WHEN 7 THEN 'one' ELSE 'many' END FROM generate_series(1, 3000) AS i;
            INSERT INTO tag (key, value, position) SELECT 'k', 'v', position FROM task WHERE position % 2 = 1`,
         );
+        for (const { id, creationTime, task, run } of oldRecords) {
+          const quoted = [creationTime, task, run].map((text) => `'${text.replaceAll("'", "''")}'`);
+          await runSql(
+            url,
+            `INSERT INTO task (id, state, version, live, name) VALUES ('${id}', 'RUNNING', 1, 1, '');
+             INSERT INTO document (position, creation_time, task, run) SELECT max(position), ${quoted.join(", ")} FROM task`,
+          );
+        }
       }
       const store = await openPostgresStore({ url });
+      if (version > 0) await expectOldRecords(store);
       const newest = recordOf("a", { name: "n", tags: { k: "v" } });
       await store.create(newest, noAdditions);
       expect(await store.get("a")).toEqual(newest);

@@ -11,6 +11,7 @@ import type { TaskFilter } from "../../src/tes/filter.ts";
 import { newRecord, noAdditions } from "../../src/tes/record.ts";
 import { makeTask, now } from "../support/make.ts";
 import { testCreateOnce } from "./create-once.ts";
+import { expectOldRecords, oldRecords } from "./old-records.ts";
 import { type Place, testTaskStore } from "./suite.ts";
 
 const makeFolder = (): string => mkdtempSync(join(tmpdir(), "tespod-store-"));
@@ -91,8 +92,19 @@ test.each(migrations.map((_, index) => index).slice(1))(
     old
       .prepare("INSERT INTO document (position, creation_time, task, run) VALUES (3001, ?, ?, ?)")
       .run(creationTime, JSON.stringify(task), JSON.stringify(run));
+    for (const { id, creationTime, task, run } of oldRecords) {
+      old
+        .prepare("INSERT INTO task (id, state, version, live, name) VALUES (?, 'RUNNING', 1, 1, '')")
+        .run(id);
+      old
+        .prepare(
+          "INSERT INTO document (position, creation_time, task, run) VALUES (last_insert_rowid(), ?, ?, ?)",
+        )
+        .run(creationTime, task, run);
+    }
     old.close();
     const store = openSqliteStore(place.file);
+    await expectOldRecords(store);
     expect(await store.get("a")).toEqual(newRecord(makeTask({ name: "n" }), "a", now));
     const byName = (namePrefix: string, tags: TaskFilter["tags"] = []) =>
       store.listLines({ filter: { tags, namePrefix }, pageSize: 1, before: 3002 });

@@ -1,8 +1,10 @@
 // What every TaskStore promises, as one suite: called for each kind of store there is.
 import { afterEach, describe, expect, test } from "bun:test";
 import type { TaskPage, TaskStore } from "../../src/store/store.ts";
+import { UnreadableTask } from "../../src/store/store-error.ts";
 import type { TaskFilter } from "../../src/tes/filter.ts";
-import { newRecord, noAdditions, type TaskRecord } from "../../src/tes/record.ts";
+import { limits } from "../../src/tes/limits.ts";
+import { newRecord, newRun, noAdditions, type Run, type TaskRecord } from "../../src/tes/record.ts";
 import type { Task } from "../../src/tes/task.ts";
 import { inSeconds, makeTask, now } from "../support/make.ts";
 
@@ -140,6 +142,63 @@ export function testTaskStore(kind: string, makePlace: () => Place): void {
       expect((await store.getFull("a"))?.additions).toEqual({
         systemLogs: ["first", "second"],
         tails: [tail(0)],
+      });
+    });
+
+    test("uploaded files are rows of their own, in the order of the saves, of several tasks at once", async () => {
+      const store = await storeOf(recordOf("a"), recordOf("b"), recordOf("c"));
+      const row = (key: string) =>
+        JSON.stringify({ url: `s3://b/${key}`, path: `/\0"\\ü\ud800${key}`, size_bytes: "1" });
+      const rows = Array.from({ length: 12 }, (_, index) => row(String(index)));
+      await store.save(recordOf("a"), { ...noAdditions, outputs: rows.slice(0, 11) });
+      await store.save({ ...recordOf("a"), version: 2 }, { ...noAdditions, outputs: rows.slice(11) });
+      await store.save(recordOf("c"), { ...noAdditions, outputs: [row("c")] });
+      // A save that comes too late adds nothing.
+      expect(await store.save(recordOf("c"), { ...noAdditions, outputs: [row("late")] })).toBe(false);
+      expect((await store.getFull("a"))?.additions).toEqual({ systemLogs: [], tails: [], outputs: rows });
+      expect((await store.getFull("b"))?.additions).toEqual(noAdditions);
+      expect(await store.outputsOf(["c", "b", "nobody", "a"])).toEqual(
+        new Map([
+          ["a", rows],
+          ["c", [row("c")]],
+        ]),
+      );
+    });
+
+    test("given up, it is over, knows nothing of its run, and says why", async () => {
+      const run = { ...newRun(2), created: true };
+      const store = await storeOf({ ...recordOf("a"), state: "RUNNING", run });
+      await store.create(
+        { ...recordOf("b"), state: "COMPLETE", live: true },
+        { ...noAdditions, systemLogs: ["first"] },
+      );
+      for (const id of ["a", "b", "nobody"]) await store.giveUp(id, `why "${id}"\0`);
+      expect(await store.getFull("a")).toEqual({
+        record: { ...recordOf("a"), state: "SYSTEM_ERROR", version: 2, live: false },
+        additions: { ...noAdditions, systemLogs: ['why "a"\0'] },
+      });
+      expect(await store.getFull("b")).toEqual({
+        record: { ...recordOf("b"), state: "COMPLETE", version: 2, live: false },
+        additions: { ...noAdditions, systemLogs: ["first", 'why "b"\0'] },
+      });
+      expect(await store.liveIds()).toEqual([]);
+      expect(await store.save({ ...recordOf("a"), state: "RUNNING" }, noAdditions)).toBe(false);
+    });
+
+    test("with a record larger than any, is told apart: others are listed beside it, and it can be given up", async () => {
+      const run: Run = { ...newRun(1), disruption: "x".repeat(limits.runBytesMax) };
+      const store = await storeOf(recordOf("a"), { ...recordOf("b"), run }, recordOf("c"));
+      const words = `The record of task "b" cannot be read: it is larger than ${limits.runBytesMax} bytes`;
+      await expect(store.get("b")).rejects.toThrow(words);
+      await expect(store.getFull("b")).rejects.toBeInstanceOf(UnreadableTask);
+      const { items } = await store.list(all);
+      expect(items).toEqual([recordOf("c"), { ...recordOf("b"), task: { executors: [] } }, recordOf("a")]);
+      await store.giveUp("b", words);
+      expect(await store.get("b")).toEqual({
+        ...recordOf("b"),
+        state: "SYSTEM_ERROR",
+        version: 2,
+        live: false,
       });
     });
 

@@ -100,7 +100,11 @@ export const makeReport = (
   event,
 });
 
-export const executorEnded = (executor: number, exitCode = 0): ReportEvent => ({
+export const executorEnded = (
+  executor: number,
+  exitCode = 0,
+  differences: { readonly stdout?: string; readonly stderr?: string } = {},
+): ReportEvent => ({
   type: "executor-ended",
   executor,
   startTime: now.toISOString(),
@@ -108,6 +112,7 @@ export const executorEnded = (executor: number, exitCode = 0): ReportEvent => ({
   exitCode,
   stdout: `out ${executor}`,
   stderr: `err ${executor}`,
+  ...differences,
 });
 
 export const silent: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { type Fault, TesError } from "../../src/tes/errors.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { parseTask } from "../../src/tes/task.ts";
 import { clientBodies } from "../support/client-bodies.ts";
+import { parseTask } from "../support/parse-task.ts";
 
 const faultsOf = (body: object): readonly Fault[] => {
   try {

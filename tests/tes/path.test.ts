@@ -31,7 +31,8 @@ describe("system folders", () => {
 
 describe("faults", () => {
   const noFile = "Must be the path of a file, not of a system folder";
-  const noFolder = "Needs a mount of a system directory, which would hide the image's files; use a directory such as /data";
+  const noFolder =
+    "Needs a mount of a system directory, which would hide the image's files; use a directory such as /data";
   const own = "Must not lie in /.tes";
   test.each([
     { path: "/data/a", file: undefined, folder: undefined },

@@ -6,7 +6,9 @@ import { executorEnded, makeRecord, makeReport, now } from "../support/make.ts";
 
 const time = now.toISOString();
 const note = (message: string): ReportEvent => ({ type: "note", message });
-const base = makeRecord({ state: "INITIALIZING", run: { created: true } });
+const file = (path: string) => ({ path, url: `s3://b${path}`, type: "FILE" as const });
+const inputs = ["/in/dir", "/in/a", "/in/b", "/opt/a", "/root/b"].map(file);
+const base = makeRecord({ state: "INITIALIZING", run: { created: true }, task: { inputs } });
 const acknowledged = { "stage-in": 0, supervisor: 1 };
 
 describe("one event", () => {
@@ -17,6 +19,7 @@ describe("one event", () => {
     state?: string;
     systemLogs?: string[];
     tails?: object[];
+    outputs?: string[];
   }>([
     { title: "a note is a line of system_logs", event: note("n"), run: {}, systemLogs: [`${time} n`] },
     {
@@ -44,12 +47,12 @@ describe("one event", () => {
     },
     {
       title: "where inputs really are is kept, and which are to be copied",
-      event: { type: "redirected", inputs: [{ input: 0, path: "/mnt/a" }, { input: 12 }] },
-      run: { redirected: { 0: "/mnt/a", 12: "" } },
+      event: { type: "redirected", inputs: [{ input: 0, path: "/mnt/a" }, { input: 2 }] },
+      run: { redirected: { 0: "/mnt/a", 2: "" } },
     },
     {
       title: "inputs that the first executor's gate may not bring in are kept for the next pod",
-      event: { type: "unplaced", paths: ["/opt/a", "/root/b", "/opt/a"] },
+      event: { type: "unplaced", paths: ["/opt/a", "/root/b", "/opt/a", "/not/an/input"] },
       run: { mounted: ["/opt/a", "/root/b"] },
     },
     {
@@ -106,7 +109,7 @@ describe("one event", () => {
       tails: [{ executor: 0, stdout: "out 0", stderr: "err 0" }],
     },
     {
-      title: "uploads are the outputs log",
+      title: "uploads are the outputs log, kept apart",
       event: {
         type: "uploaded",
         outputs: [
@@ -114,12 +117,8 @@ describe("one event", () => {
           { path: "/b", url: "v", sizeBytes: 5 },
         ],
       },
-      run: {
-        outputs: [
-          { path: "/a", url: "u", sizeBytes: 7 },
-          { path: "/b", url: "v", sizeBytes: 5 },
-        ],
-      },
+      run: {},
+      outputs: ['{"url":"u","path":"/a","size_bytes":"7"},{"url":"v","path":"/b","size_bytes":"5"}'],
       systemLogs: [`${time} Uploaded 2 files, 12 bytes`],
     },
     {
@@ -155,10 +154,15 @@ describe("one event", () => {
       run: { outcome: { outcome: "system-error", message: "no bucket" } },
       systemLogs: [`${time} no bucket`],
     },
-  ])("$title", ({ event, run, state = "INITIALIZING", systemLogs = [], tails = [] }) => {
+  ])("$title", ({ event, run, state = "INITIALIZING", systemLogs = [], tails = [], outputs }) => {
     const { record, additions } = applyReports(base, [makeReport(1, event)]);
-    expect(record as object).toEqual({ ...base, state, run: { ...base.run, acknowledged, ...run } });
-    expect(additions as object).toEqual({ systemLogs, tails });
+    const { held: _, ...told } = record.run; // holding.test.ts is about that
+    expect({ ...record, run: told } as object).toEqual({
+      ...base,
+      state,
+      run: { ...base.run, acknowledged, ...run },
+    });
+    expect(additions as object).toEqual({ systemLogs, tails, ...(outputs ? { outputs } : {}) });
   });
 });
 
@@ -211,4 +215,52 @@ test("a task that is canceled or over stays so", () => {
   for (const state of ["CANCELING", "CANCELED", "SYSTEM_ERROR"] as const) {
     expect(applyReports(makeRecord({ state }), started).record.state).toBe(state);
   }
+});
+
+test("an output that was declared a file and has files below it is a folder from that report on", () => {
+  const record = makeRecord({ task: { outputs: [file("/out/d"), file("/out/f"), file("/out/e/")] } });
+  const uploaded = (...paths: string[]): ReportEvent => ({
+    type: "uploaded",
+    outputs: paths.map((path) => ({ path, url: "u", sizeBytes: 1 })),
+  });
+  const first = applyReports(record, [makeReport(1, uploaded("/out/f", "/out/d/a"))]).record;
+  expect(first.run.outputFolders).toEqual(["/out/d"]);
+  const second = applyReports(first, [makeReport(2, uploaded("/out/d/b", "/out/e/x/y"))]).record;
+  expect(second.run.outputFolders).toEqual(["/out/d", "/out/e/"]);
+});
+
+describe("a pod cannot make the record grow without a bound", () => {
+  test.each<{ title: string; event: ReportEvent }>([
+    {
+      title: "folders that are no inputs",
+      event: { type: "staged", files: 0, bytes: 0, milliseconds: 1, folders: ["/in/dir", "/x", "/y"] },
+    },
+    {
+      title: "redirections of inputs that are not there",
+      event: { type: "redirected", inputs: [{ input: 5, path: "/x" }, { input: 1e9 }] },
+    },
+    {
+      title: "an input that is at no path",
+      event: { type: "redirected", inputs: [{ input: 0, path: "x".repeat(40_000) }] },
+    },
+    {
+      title: "an upload of an endless name",
+      event: { type: "upload-begun", url: "s3://b/k", upload: "x".repeat(40_000) },
+    },
+    { title: "ends of executors that are not there", event: executorEnded(7) },
+    {
+      title: "a last word without an end",
+      event: { type: "finished", outcome: "complete", message: "x".repeat(1e6) },
+    },
+  ])("$title", ({ event }) => {
+    const { run } = applyReports(base, [makeReport(1, event)]).record;
+    expect(run.folders ?? ["/in/dir"]).toEqual(["/in/dir"]);
+    expect([run.redirected ?? {}, run.uploads ?? [], run.executors]).toEqual([{}, [], []]);
+    expect(JSON.stringify(run).length).toBeLessThan(20_000);
+  });
+
+  test("the end of one executor, again and again", () => {
+    const reports = Array.from({ length: 50 }, (_, index) => makeReport(index + 1, executorEnded(0)));
+    expect(applyReports(base, reports).record.run.executors).toHaveLength(1);
+  });
 });

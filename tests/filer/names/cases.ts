@@ -8,8 +8,8 @@ import { taskFolder } from "../../../sidecar/filer/mounts.ts";
 import { reasonOf } from "../../../sidecar/reason.ts";
 import { rootsBelow } from "../../../sidecar/roots.ts";
 import { buildPlan } from "../../../src/pod/plan.ts";
-import { parseTask } from "../../../src/tes/task.ts";
 import { makeRecord, makeSettings } from "../../support/make.ts";
+import { parseTask } from "../../support/parse-task.ts";
 import type { Dice } from "../../support/random-tasks.ts";
 import {
   escaped,

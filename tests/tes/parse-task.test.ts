@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { normalizePath } from "../../sidecar/contract/path.ts";
 import { type Fault, TesError } from "../../src/tes/errors.ts";
 import { limits } from "../../src/tes/limits.ts";
-import { parseTask } from "../../src/tes/task.ts";
+import { parseTask } from "../support/parse-task.ts";
 
 const executors = [{ image: "busybox", command: ["true"] }];
 
@@ -240,7 +240,8 @@ const executor = (fields: object) => ({ executors: [{ image: "i", command: ["c"]
 const tooMany = (count: number, item: unknown) => Array.from({ length: count + 1 }, () => item);
 
 const noFile = "Must be the path of a file, not of a system folder";
-const noFolder = "Needs a mount of a system directory, which would hide the image's files; use a directory such as /data";
+const noFolder =
+  "Needs a mount of a system directory, which would hide the image's files; use a directory such as /data";
 
 describe("names every fault with its path", () => {
   test.each([
