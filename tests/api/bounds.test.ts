@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reportPath } from "../../sidecar/contract/paths.ts";
 import type { ReportEvent } from "../../sidecar/contract/report.ts";
-import { reportToken } from "../../sidecar/contract/token.ts";
+import { reportSigner, signatureHeader } from "../../sidecar/contract/token.ts";
 import { limits } from "../../src/tes/limits.ts";
 import { reportKey } from "./given.ts";
 import type { Measures } from "./measured-server.ts";
@@ -137,7 +137,7 @@ describe("the largest requests are answered, briefly, and hold nobody up", () =>
 async function report(id: string, body: string): Promise<{ status: number; acknowledged: number }> {
   const response = await fetch(`${internal}${reportPath(id, 1)}`, {
     method: "POST",
-    headers: { authorization: `Bearer ${reportToken(reportKey, id, 1)}` },
+    headers: { [signatureHeader]: reportSigner(reportKey, id, 1)(body) },
     body,
   });
   const { acknowledged } = (await response.json()) as { acknowledged?: number };
