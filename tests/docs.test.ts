@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 const root = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-const documents = [root, join(root, "docs")].flatMap((folder) =>
+const documents = [root, join(root, "docs"), join(root, "docs/decisions")].flatMap((folder) =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".md"))
     .map((name) => join(folder, name).slice(root.length + 1)),
