@@ -6,10 +6,11 @@ import { dirname, join } from "node:path";
 const root = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-const documents = [root, join(root, "docs"), join(root, "docs/decisions")].flatMap((folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => join(folder, name).slice(root.length + 1)),
+const documents = [root, join(root, "docs"), join(root, "docs/decisions"), join(root, "tests")].flatMap(
+  (folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name).slice(root.length + 1)),
 );
 
 const linksIn = (text: string) =>
