@@ -41,3 +41,28 @@ describe("docs/failures.md", () => {
     },
   );
 });
+
+describe("docs/settings.md", () => {
+  const sources = [
+    "src/config.ts",
+    "src/config/access.ts",
+    "src/config/resources.ts",
+    "src/config/storage.ts",
+  ];
+  const variables = [
+    ...new Set(
+      sources.flatMap((path) =>
+        [...read(path).matchAll(/^ {2}((?:TESPOD|PG|KUBE)[A-Z_]+):/gm)].map(([, name = ""]) => name),
+      ),
+    ),
+  ].sort();
+
+  test("has each variable of the service, and no other", () => {
+    const cells = read("docs/settings.md")
+      .split("\n")
+      .filter((line) => /^\| `(?:TESPOD|PG|KUBE)/.test(line))
+      .map((line) => line.split(" | ")[0] ?? "");
+    const names = cells.flatMap((cell) => [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, name = ""]) => name));
+    expect(names.sort()).toEqual(variables);
+  });
+});
