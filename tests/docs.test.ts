@@ -6,11 +6,16 @@ import { dirname, join } from "node:path";
 const root = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
-const documents = [root, join(root, "docs"), join(root, "docs/decisions"), join(root, "tests")].flatMap(
-  (folder) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith(".md"))
-      .map((name) => join(folder, name).slice(root.length + 1)),
+const documents = [
+  root,
+  join(root, "docs"),
+  join(root, "docs/decisions"),
+  join(root, "tests"),
+  join(root, "tests/cluster"),
+].flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name).slice(root.length + 1)),
 );
 
 const linksIn = (text: string) =>
@@ -24,6 +29,38 @@ test.each(documents)("the links of %s lead to files that are there", (document) 
     .map(({ target }) => target)
     .filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(root, dirname(document), target)));
   expect(broken).toEqual([]);
+});
+
+/** The anchors of a document's headings, as GitHub makes them. */
+const anchorsOf = (document: string) =>
+  [...read(document).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+
+test.each(documents)("the links of %s to sections lead to headings that are there", (document) => {
+  const links = [...read(document).matchAll(/\]\(([^)\s#:]*)#([^)]+)\)/g)];
+  const broken = links
+    .filter(([, target = "", anchor = ""]) => {
+      const path = target === "" ? document : join(dirname(document), target);
+      return !anchorsOf(path).includes(anchor);
+    })
+    .map(([link]) => link);
+  expect(broken).toEqual([]);
+});
+
+/** The lines that a reader sees as text: without code blocks, and links by their words. */
+const textLines = (document: string) =>
+  read(document)
+    .replaceAll(/^ *```.*?^ *```$/gms, "")
+    .replaceAll(/\]\([^)]*\)/g, "]")
+    .split("\n");
+
+test.each(documents)("outside tables no line of %s is longer than 120 characters", (document) => {
+  const long = textLines(document).filter((line) => !line.startsWith("|") && [...line].length > 120);
+  expect(long).toEqual([]);
 });
 
 describe("docs/failures.md", () => {
