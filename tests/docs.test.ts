@@ -80,12 +80,8 @@ describe("docs/failures.md", () => {
 });
 
 describe("docs/settings.md", () => {
-  const sources = [
-    "src/config.ts",
-    "src/config/access.ts",
-    "src/config/resources.ts",
-    "src/config/storage.ts",
-  ];
+  const inConfig = readdirSync(join(root, "src/config")).map((name) => `src/config/${name}`);
+  const sources = ["src/config.ts", ...inConfig];
   const variables = [
     ...new Set(
       sources.flatMap((path) =>
