@@ -77,8 +77,8 @@ export const summary = (task: TesTask) => ({
   executors: (task.logs?.[0]?.logs ?? []).map(({ exit_code, stdout }) => [exit_code, stdout]),
 });
 
-export const ended = (deployed: Deployed, id: string): Promise<TesTask> =>
-  deployed.tes.wait(id, { seconds: secondsMax, everyMilliseconds: 200 });
+export const ended = (deployed: Deployed, id: string, seconds = secondsMax): Promise<TesTask> =>
+  deployed.tes.wait(id, { seconds, everyMilliseconds: 200 });
 
 export const untilState = (deployed: Deployed, id: string, state: string): Promise<TesTask> =>
   deployed.tes.wait(id, { seconds: secondsMax, everyMilliseconds: 50, until: (now) => now === state });
