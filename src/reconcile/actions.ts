@@ -179,7 +179,7 @@ const mayBeUploading = ({ state, task, run }: TaskRecord): boolean =>
   state === "CANCELING" && (task.outputs?.length ?? 0) > 0 && run.released === task.executors.length;
 
 /** A cancel waits no longer for it. */
-const noteMillisecondsMax = 2000;
+const noteMillisecondsMax = 10_000;
 
 /** What the pod has begun to upload goes with its journal: a supervisor that was killed cannot tell of it any more. */
 async function noteUploads(

@@ -51,7 +51,7 @@ const forbidden = (neighbour: string): Place[] => [
   { name: "the API server's Service", host: "kubernetes.default", port: 443 },
   { name: "the API server's address", host: nodeIp, port: ports.apiServer },
   { name: "the metadata service", host: metadataAddress, port: 80 },
-  { name: "another task's pod", host: neighbour, port: 80 },
+  { name: "another task's pod", host: neighbour, port: 8000 },
   { name: "the kubelet", host: nodeIp, port: ports.kubelet },
 ];
 
@@ -86,10 +86,10 @@ describe.skipIf(!onNode)("the manifests' network policies", () => {
     outside = await makeOutside(folder, `http://tespod.${namespace}:8080/v1/tasks?view=FULL`);
     const id = await deployed.tes.create({
       inputs: [{ path: "/in/secret", content: secret }],
-      executors: [shell("nc -ll -p 80 -e echo neighbour")],
+      executors: [shell("nc -ll -p 8000 -e echo neighbour")],
     });
     neighbour = { id, ip: await podIp(id) };
-    await until("the neighbour", secondsMax, () => connects(neighbour.ip, 80));
+    await until("the neighbour", secondsMax, () => connects(neighbour.ip, 8000));
   }, buildMilliseconds);
 
   afterAll(async () => {
@@ -130,7 +130,7 @@ describe.skipIf(!onNode)("the manifests' network policies", () => {
 
   /** A pod's address is known, and its rules are made, when its first container may have started. */
   const untilHeld = () =>
-    `i=0; while [ $i -lt 60 ] && nc -w 1 ${neighbour.ip} 80 -e true; do sleep 1; i=$((i+1)); done`;
+    `i=0; while [ $i -lt 60 ] && nc -w 1 ${neighbour.ip} 8000 -e true; do sleep 1; i=$((i+1)); done`;
 
   test(
     "where they are not enforced an executor reaches each place, as the check in docs/security.md shows",
@@ -201,7 +201,7 @@ describe.skipIf(!onNode)("the manifests' network policies", () => {
         const figures = await (await fetch(`${await deployed.internalUrl()}/metrics`)).text();
         expect(figures).toMatch(/tespod_reports_total\{taken="true"\} [1-9]/);
         const metrics = get(`tespod-internal.${namespace}`, 8081, "/metrics");
-        const nc = `nc -w 3 ${neighbour.ip} 80 -e true && echo open || echo closed`;
+        const nc = `nc -w 3 ${neighbour.ip} 8000 -e true && echo open || echo closed`;
         const look = `{ ${metrics} | grep -c tespod_tasks; ${nc}; } 2>/dev/null`;
         expect(await fromOther(look)).toBe("0\nclosed\n");
         await cluster?.kubectl(["label", "namespace", other, "tespod/monitoring=true"]);
