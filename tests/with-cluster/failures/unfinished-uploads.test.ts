@@ -21,6 +21,8 @@ import { isFirst, onNode, processesOf, untilProcess } from "./host-processes.ts"
 
 const outputs = 4;
 const mebibytes = 250;
+/** Buckets are this run's own: what another one left is no fault of this one. */
+const run = Date.now().toString(36);
 
 describe.skipIf(!onNode)("a pod that uploads in parts", () => {
   let own: Deployed;
@@ -79,16 +81,16 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
   }
 
   const ways = [
-    { how: "killed", bucket: "parts-killed", end: killSupervisor },
-    { how: "deleted by force", bucket: "parts-force", end: deleteByForce },
+    { how: "killed", bucket: `parts-killed-${run}`, end: killSupervisor },
+    { how: "deleted by force", bucket: `parts-force-${run}`, end: deleteByForce },
     {
       how: "killed while the service is frozen",
-      bucket: "parts-frozen",
+      bucket: `parts-frozen-${run}`,
       end: (deployed: Deployed, id: string) => whileFrozen(deployed, () => killSupervisor(deployed, id)),
     },
     {
       how: "deleted by force while the service is frozen",
-      bucket: "parts-force-frozen",
+      bucket: `parts-force-frozen-${run}`,
       end: (deployed: Deployed, id: string) => whileFrozen(deployed, () => deleteByForce(deployed, id)),
     },
   ];
@@ -111,13 +113,13 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
   test(
     "killed, and then canceled: no part is left",
     async () => {
-      const id = await uploading(own, "parts-cancel");
+      const id = await uploading(own, `parts-cancel-${run}`);
       await killSupervisor(own, id);
       await untilJournalIsWhole(own, id);
       await own.tes.cancel(id);
       expect(["CANCELED", "SYSTEM_ERROR"]).toContain((await ended(own, id)).state ?? "");
       await nothingIsLeftOf(own, id);
-      expect(await s3.unfinished("parts-cancel")).toEqual([]);
+      expect(await s3.unfinished(`parts-cancel-${run}`)).toEqual([]);
     },
     testMilliseconds,
   );
@@ -125,11 +127,11 @@ describe.skipIf(!onNode)("a pod that uploads in parts", () => {
   test(
     "killed, with a folder in a shared claim: one pod takes back both",
     async () => {
-      const id = await uploading(inClaim, "parts-claim");
+      const id = await uploading(inClaim, `parts-claim-${run}`);
       await killSupervisor(inClaim, id);
       expect((await ended(inClaim, id)).state).toBe("SYSTEM_ERROR");
       await nothingIsLeftOf(inClaim, id);
-      expect(await s3.unfinished("parts-claim")).toEqual([]);
+      expect(await s3.unfinished(`parts-claim-${run}`)).toEqual([]);
       expect(await foldersLeft(inClaim)).not.toContain(id);
     },
     testMilliseconds,
