@@ -63,21 +63,21 @@ export const isOneStream = ({ stdout, stderr }: Pick<PlanExecutor, "stdout" | "s
 
 /** The streams are FIFOs that the supervisor reads, so that they can be opened again by name, and by any user. */
 function redirects(executor: PlanExecutor, carried: readonly TaskPath[]): string[] {
-  const { stdin } = executor;
-  const file = quote(stdin ?? "");
-  const read = stdin === undefined ? -1 : carried.indexOf(stdin);
-  // Of what is carried the work volume's own, which is there also where the user may not have it in the root; or the image's.
-  const inWork = `"\${0%/*/*}/${CARRIED_FOLDER}/${read}"`;
   return [
     `exec >${inStep(STDOUT_FIFO)}`,
     isOneStream(executor) ? "exec 2>&1" : `exec 2>${inStep(STDERR_FIFO)}`,
     ...(carried.length === 0 ? [] : [`"$1/${SHELL}" "$1/${CARRY}" in "\${0%/*}" || exit 125`]),
-    ...(stdin === undefined ? ["exec </dev/null"] : []),
-    ...(stdin !== undefined && read < 0 ? readFrom(file, stdin) : []),
-    ...(stdin !== undefined && read >= 0
-      ? [`if [[ -e ${inWork} ]]; then`, ...readFrom(inWork, stdin), "else", ...readFrom(file, stdin), "fi"]
-      : []),
+    ...(executor.stdin === undefined ? ["exec </dev/null"] : readStdin(executor.stdin, carried)),
   ];
+}
+
+/** Of what is carried the work volume's own file, which also a user who may not place it in the root can read; or the image's. */
+function readStdin(stdin: TaskPath, carried: readonly TaskPath[]): string[] {
+  const own = readFrom(quote(stdin), stdin);
+  const index = carried.indexOf(stdin);
+  if (index < 0) return own;
+  const inWork = `"\${0%/*/*}/${CARRIED_FOLDER}/${index}"`;
+  return [`if [[ -e ${inWork} ]]; then`, ...readFrom(inWork, stdin), "else", ...own, "fi"];
 }
 
 /**
